@@ -1,0 +1,114 @@
+/*
+ * Arena: a list of chunks, newest first, carved from the front. An allocation larger than a
+ * chunk gets a chunk of its own.
+ */
+#include "core/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rc.h"
+
+#define CHUNK_BYTES 16384u
+
+struct arena_chunk {
+	struct arena_chunk *older;
+	size_t bytes;
+	_Alignas(16) char data[];
+};
+
+void arena_init(struct arena *a)
+{
+	*a = (struct arena){ 0 };
+}
+
+static void use_chunk(struct arena *a, struct arena_chunk *c)
+{
+	a->head = c;
+	a->next = c->data;
+	a->end = c->data + c->bytes;
+}
+
+void arena_clear(struct arena *a)
+{
+	struct arena_chunk *c = a->head;
+
+	if (!c)
+		return;
+	while (c->older) {
+		struct arena_chunk *older = c->older;
+
+		free(c);
+		c = older;
+	}
+	use_chunk(a, c);
+}
+
+void arena_release(struct arena *a)
+{
+	arena_clear(a);
+	free(a->head);
+	arena_init(a);
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	void *p;
+
+	if (size > SIZE_MAX / 2)
+		bug("arena: impossible allocation bytes=%zu", size);
+	size = (size + 15) & ~(size_t)15;
+	if (!a->head || size > (size_t)(a->end - a->next)) {
+		size_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
+		struct arena_chunk *c = malloc(sizeof *c + bytes);
+
+		if (!c)
+			bug("arena: out of memory bytes=%zu", bytes);
+		c->older = a->head;
+		c->bytes = bytes;
+		use_chunk(a, c);
+	}
+	p = a->next;
+	a->next += size;
+	return p;
+}
+
+void *arena_zalloc(struct arena *a, size_t size)
+{
+	return memset(arena_alloc(a, size), 0, size);
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t len)
+{
+	char *p = arena_alloc(a, len + 1);
+
+	memcpy(p, s, len);
+	p[len] = '\0';
+	return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return s ? arena_strndup(a, s, strlen(s)) : NULL;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		bug("arena: unusable format");
+	p = arena_alloc(a, (size_t)n + 1);
+	va_start(ap, fmt);
+	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return p;
+}
