@@ -1,0 +1,415 @@
+/*
+ * View: objects keep their members in one array in the order they were set, lists their elements;
+ * both double in the arena and leave the old array behind. Keys are compared by a 32-bit hash first;
+ * an object of many members also gets an index, so that a thousand columns stay linear.
+ */
+#include "core/view.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/view_node.h"
+
+#define INDEX_FROM 32u
+#define JSON_DEPTH 1000
+
+char view_seed;
+
+static struct view_node *node_of(struct view *v, enum view_type type)
+{
+	if (v->type != type)
+		bug("view: value is not of the type asked for type=%d", v->type);
+	return (struct view_node *)v;
+}
+
+static struct view *new_node(struct arena *a, enum view_type type)
+{
+	struct view_node *n = arena_alloc(a, sizeof *n);
+
+	*n = (struct view_node){ .view = { .type = type }, .arena = a };
+	return &n->view;
+}
+
+struct view *view_obj(struct arena *a)
+{
+	return new_node(a, VIEW_OBJ);
+}
+
+struct view *view_list(struct arena *a)
+{
+	return new_node(a, VIEW_LIST);
+}
+
+/* Double an array of `size`-byte elements once it is full. */
+static void *grow(struct view_node *n, void *old, size_t size)
+{
+	uint32_t cap = n->cap ? n->cap * 2 : 8;
+	void *new;
+
+	if (cap > UINT32_MAX / 4)
+		bug("view: too many members=%u", n->cap);
+	new = arena_alloc(n->arena, cap * size);
+	if (n->cap)
+		memcpy(new, old, n->cap * size);
+	n->cap = cap;
+	return new;
+}
+
+static void index_add(struct view_node *n, uint32_t member)
+{
+	uint32_t mask = n->index_size - 1;
+	uint32_t at = n->view.members[member].hash & mask;
+
+	while (n->index[at])
+		at = (at + 1) & mask;
+	n->index[at] = member + 1;
+}
+
+/* At most half full: it is made anew, twice as large as the array, whenever that has grown. */
+static void index_build(struct view_node *n)
+{
+	n->index_size = n->cap * 2;
+	n->index = arena_zalloc(n->arena, n->index_size * sizeof *n->index);
+	for (uint32_t i = 0; i < n->view.len; i++)
+		index_add(n, i);
+}
+
+static struct view_member *lookup(
+    const struct view_node *n, const char *key, size_t len, uint32_t hash)
+{
+	struct view_member *m = n->view.members;
+
+	if (!(n->seen >> (hash & 63) & 1))
+		return NULL;
+	if (n->index) {
+		uint32_t mask = n->index_size - 1;
+
+		for (uint32_t at = hash & mask; n->index[at]; at = (at + 1) & mask)
+			if (view_key_is(m + n->index[at] - 1, key, len, hash))
+				return m + n->index[at] - 1;
+		return NULL;
+	}
+	for (const struct view_member *end = m + n->view.len; m < end; m++)
+		if (view_key_is(m, key, len, hash))
+			return m;
+	return NULL;
+}
+
+/* The slot of that key, made if it is new. */
+static struct view *slot(struct view *obj, const char *key)
+{
+	struct view_node *n = node_of(obj, VIEW_OBJ);
+	size_t len = strlen(key);
+	uint32_t hash = view_hash(key, len);
+	struct view_member *m = lookup(n, key, len, hash);
+
+	if (m)
+		return &m->value;
+	if (len > UINT32_MAX)
+		bug("view: impossible key bytes=%zu", len);
+	if (obj->len == n->cap) {
+		obj->members = grow(n, obj->members, sizeof *m);
+		if (n->cap > INDEX_FROM)
+			index_build(n);
+	}
+	m = obj->members + obj->len++;
+	*m = (struct view_member){ .key = key, .key_len = (uint32_t)len, .hash = hash };
+	n->seen |= 1ull << (hash & 63);
+	if (n->index)
+		index_add(n, obj->len - 1);
+	return &m->value;
+}
+
+static struct view *element(struct view *list)
+{
+	struct view_node *n = node_of(list, VIEW_LIST);
+
+	if (list->len == n->cap)
+		list->items = grow(n, list->items, sizeof *list->items);
+	return list->items + list->len++;
+}
+
+static struct arena *arena_of(struct view *v)
+{
+	return ((struct view_node *)v)->arena;
+}
+
+static void set_text(struct view *at, const char *s, size_t len)
+{
+	if (len > UINT32_MAX)
+		bug("view: impossible text bytes=%zu", len);
+	*at = s ? (struct view){ .type = VIEW_STR, .len = (uint32_t)len, .s = s }
+		: (struct view){ .type = VIEW_NULL };
+}
+
+static void set_value(struct view *at, struct view *value)
+{
+	if (!value)
+		*at = (struct view){ .type = VIEW_NULL };
+	else if (value->type == VIEW_OBJ || value->type == VIEW_LIST)
+		*at = (struct view){ .type = VIEW_LINK, .link = value };
+	else
+		*at = *value;
+}
+
+void view_str(struct view *obj, const char *key, const char *s)
+{
+	view_strn(obj, key, s, s ? strlen(s) : 0);
+}
+
+void view_strn(struct view *obj, const char *key, const char *s, size_t len)
+{
+	struct view *at = slot(obj, key);
+
+	set_text(at, s ? arena_strndup(arena_of(obj), s, len) : NULL, len);
+}
+
+void view_ref(struct view *obj, const char *key, const char *s)
+{
+	set_text(slot(obj, key), s, s ? strlen(s) : 0);
+}
+
+void view_int(struct view *obj, const char *key, int64_t i)
+{
+	*slot(obj, key) = (struct view){ .type = VIEW_INT, .i = i };
+}
+
+void view_real(struct view *obj, const char *key, double d)
+{
+	*slot(obj, key) = (struct view){ .type = VIEW_REAL, .d = d };
+}
+
+void view_bool(struct view *obj, const char *key, bool b)
+{
+	*slot(obj, key) = (struct view){ .type = VIEW_BOOL, .b = b };
+}
+
+void view_null(struct view *obj, const char *key)
+{
+	*slot(obj, key) = (struct view){ .type = VIEW_NULL };
+}
+
+void view_put(struct view *obj, const char *key, struct view *value)
+{
+	set_value(slot(obj, key), value);
+}
+
+void view_push(struct view *list, struct view *value)
+{
+	set_value(element(list), value);
+}
+
+void view_push_str(struct view *list, const char *s)
+{
+	struct view *at = element(list);
+
+	set_text(at, arena_strdup(arena_of(list), s), s ? strlen(s) : 0);
+}
+
+enum view_type view_type(const struct view *v)
+{
+	return v ? (enum view_type)v->type : VIEW_NULL;
+}
+
+const struct view *view_find(
+    const struct view *obj, const char *key, size_t len, uint32_t hash, uint32_t *hint)
+{
+	const struct view_member *m;
+
+	if (*hint < obj->len && view_key_is(obj->members + *hint, key, len, hash))
+		return view_deref(&obj->members[*hint].value);
+	m = lookup((const struct view_node *)obj, key, len, hash);
+	if (!m)
+		return NULL;
+	*hint = (uint32_t)(m - obj->members);
+	return view_deref(&m->value);
+}
+
+const struct view *view_get(const struct view *obj, const char *key)
+{
+	size_t len = strlen(key);
+	uint32_t none = UINT32_MAX;
+
+	if (!obj || obj->type != VIEW_OBJ)
+		return NULL;
+	return view_find(obj, key, len, view_hash(key, len), &none);
+}
+
+const struct view *view_at(const struct view *list, size_t i)
+{
+	return list && list->type == VIEW_LIST && i < list->len ? view_deref(list->items + i) : NULL;
+}
+
+size_t view_len(const struct view *v)
+{
+	return v ? v->len : 0;
+}
+
+const char *view_text(const struct view *v)
+{
+	return v && v->type == VIEW_STR ? v->s : NULL;
+}
+
+int64_t view_number(const struct view *v)
+{
+	return v && v->type == VIEW_INT ? v->i : 0;
+}
+
+size_t view_print_int(int64_t i, char out[static 24])
+{
+	uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+	char digits[24], *p = digits + sizeof digits;
+	size_t len;
+
+	do {
+		*--p = (char)('0' + u % 10);
+		u /= 10;
+	} while (u);
+	if (i < 0)
+		*--p = '-';
+	len = (size_t)(digits + sizeof digits - p);
+	memcpy(out, p, len);
+	return len;
+}
+
+/* The shortest digits of d that read back as d, without trailing zeros; returns how many, and the
+ * exponent of the first. */
+static int shortest(double d, char digits[static 20], int *exp)
+{
+	char sci[40], *e;
+	int n = 0;
+
+	for (int places = fabs(d) < DBL_MIN ? 0 : 14; places < 17; places++) {
+		snprintf(sci, sizeof sci, "%.*e", places, d);
+		if (strtod(sci, NULL) == d)
+			break;
+	}
+	e = strchr(sci, 'e');
+	*exp = atoi(e + 1);
+	for (const char *c = sci; c < e; c++)
+		if (*c >= '0' && *c <= '9')
+			digits[n++] = *c;
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
+	return n;
+}
+
+size_t view_print_real(double d, char out[static 40])
+{
+	char digits[20], *p = out;
+	int n, exp;
+
+	if (!isfinite(d))
+		return 0;
+	if (d == 0) {
+		*p = '0';
+		return 1;
+	}
+	n = shortest(d, digits, &exp);
+	if (d < 0)
+		*p++ = '-';
+	if (exp >= 21 || exp < -6) {
+		*p++ = digits[0];
+		if (n > 1)
+			p += sprintf(p, ".%.*s", n - 1, digits + 1);
+		p += sprintf(p, "e%+d", exp);
+		return (size_t)(p - out);
+	}
+	if (exp < 0)
+		*p++ = '0';
+	for (int i = exp < 0 ? exp + 1 : 0; i <= exp || i < n; i++) {
+		if (i == exp + 1)
+			*p++ = '.';
+		*p++ = i >= 0 && i < n ? digits[i] : '0';
+	}
+	return (size_t)(p - out);
+}
+
+static void json_text(const char *s, size_t len, struct buf *out)
+{
+	static const char hex[] = "0123456789abcdef";
+	const char *end = s + len, *run = s;
+
+	buf_addc(out, '"');
+	for (; s < end; s++) {
+		unsigned char c = (unsigned char)*s;
+		char u[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+		size_t taken = 1;
+
+		if (c == 0xe2 && end - s > 2 && s[1] == '\x80' && (s[2] == '\xa8' || s[2] == '\xa9')) {
+			memcpy(u + 2, s[2] == '\xa8' ? "2028" : "2029", 4);
+			taken = 3;
+		} else if (c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' &&
+			   c != 0x7f) {
+			continue;
+		}
+		buf_add(out, run, (size_t)(s - run));
+		if (c == '"' || c == '\\') {
+			u[1] = (char)c;
+			buf_add(out, u, 2);
+		} else {
+			buf_add(out, u, 6);
+		}
+		s += taken - 1;
+		run = s + 1;
+	}
+	buf_add(out, run, (size_t)(s - run));
+	buf_addc(out, '"');
+}
+
+static void json_value(const struct view *v, int depth, struct buf *out);
+
+static void json_members(const struct view *v, int depth, struct buf *out)
+{
+	bool obj = v->type == VIEW_OBJ;
+
+	buf_addc(out, obj ? '{' : '[');
+	for (uint32_t i = 0; i < v->len; i++) {
+		if (i)
+			buf_addc(out, ',');
+		if (obj) {
+			json_text(v->members[i].key, v->members[i].key_len, out);
+			buf_addc(out, ':');
+		}
+		json_value(view_deref(obj ? &v->members[i].value : v->items + i), depth + 1, out);
+	}
+	buf_addc(out, obj ? '}' : ']');
+}
+
+static void json_value(const struct view *v, int depth, struct buf *out)
+{
+	char number[40];
+
+	if (depth > JSON_DEPTH)
+		bug("view: holds itself");
+	switch (view_type(v)) {
+	case VIEW_BOOL:
+		buf_adds(out, v->b ? "true" : "false");
+		break;
+	case VIEW_INT:
+		buf_add(out, number, view_print_int(v->i, number));
+		break;
+	case VIEW_REAL:
+		if (isfinite(v->d))
+			buf_add(out, number, view_print_real(v->d, number));
+		else
+			buf_adds(out, "null");
+		break;
+	case VIEW_STR:
+		json_text(v->s, v->len, out);
+		break;
+	case VIEW_LIST:
+	case VIEW_OBJ:
+		json_members(v, depth, out);
+		break;
+	default:
+		buf_adds(out, "null");
+	}
+}
+
+void view_json(const struct view *v, struct buf *out)
+{
+	json_value(v, 0, out);
+}
