@@ -1,0 +1,81 @@
+/*
+ * What a processor does with jobs: claim, renew, report, end, sweep.
+ *
+ * A claim writes a random token; every later write of that attempt names it, so a runner whose
+ * lease was lost changes nothing (RC_NOTFOUND). All functions run inside the
+ * caller's write transaction, so a supervisor puts the news of many jobs into one commit.
+ */
+#ifndef CORE_CLAIM_H
+#define CORE_CLAIM_H
+
+#include <stdint.h>
+
+#include "core/job.h"
+
+/* How many more jobs of a type this host takes. free < 0: no limit. */
+struct claim_slot {
+	const char *job_type;
+	int64_t free;
+};
+
+struct claim {
+	struct job job; /* as it is now: status processing, attempt counted up */
+	char token[TOKEN_SIZE];
+	struct file *inputs;
+	size_t input_count;
+};
+
+/* Claim up to `want` jobs of the types in slots (each slot's `free` is counted down). Claims and inputs lie in the arena. *n may
+ * be 0. lease: lease_until = lease clock + lease_ms. */
+enum rc claim_take(struct db *db, int64_t worker_id, struct claim_slot *slots, size_t slot_count, size_t want,
+    int64_t lease_ms, struct arena *a, struct claim **out, size_t *n, struct err *err);
+
+/* Renew one lease. RC_NOTFOUND: the lease is lost or the job is no longer `processing`;
+ * stop the runner either way (claim_state tells which). */
+enum rc claim_renew(struct db *db, int64_t job_id, const char *token, int64_t lease_ms, struct err *err);
+
+/* The state of a job whose token we hold; RC_NOTFOUND when the token is no longer in the row. */
+enum rc claim_state(struct db *db, int64_t job_id, const char *token, enum job_status *out, struct err *err);
+
+struct claim_progress {
+	int percent;          /* -1: unchanged */
+	const char *step;     /* NULL: unchanged */
+	int64_t total, processed, rejected; /* -1: unchanged */
+};
+enum rc claim_progress(struct db *db, int64_t job_id, const char *token, const struct claim_progress *p,
+    struct err *err);
+
+/* How an attempt ended. */
+struct claim_end {
+	enum job_action action; /* JOB_COMPLETE, JOB_FAIL, JOB_RELEASE; JOB_CANCEL: it was cancelled, processes are gone */
+	const char *error;      /* plain words; NULL when completed */
+	const char *result;
+	bool counts;            /* JOB_RELEASE: whether it uses up a retry (false: graceful hand-back) */
+	bool crashed;           /* JOB_RELEASE: the runner died; the third time the job is failed (quarantine) instead */
+	int64_t run_at;         /* JOB_RELEASE: not before; wall ms, 0: at once */
+	int64_t cpu_ms, peak_bytes, log_bytes; /* -1: not known */
+	const struct file *outputs; /* JOB_COMPLETE: in the store already */
+	size_t output_count;
+};
+/* Ends the attempt and gives the token back. On a job that was cancelled meanwhile only the token is
+ * cleared (and the outputs are not recorded: RC_NOTFOUND tells the caller to remove them); if it was
+ * retried meanwhile it becomes claimable now. A JOB_RELEASE with no retry left fails the job. */
+enum rc claim_end(struct db *db, int64_t job_id, const char *token, const struct claim_end *end, struct err *err);
+
+/* Jobs whose lease has run out go back to pending (or fail when used up); *n counts them. Delayed
+ * jobs that are due become claimable; *due counts those. Bounded: at most 200 a call. */
+enum rc claim_sweep(struct db *db, int64_t backoff_ms, int64_t *n, int64_t *due, struct err *err);
+
+/* When the next delayed job is due (wall ms), 0 if none. */
+enum rc claim_next_due(struct db *db, int64_t *at, struct err *err);
+
+/* Processors make themselves known. worker_begin: a new row, *id; on a new boot every lease of
+ * before is expired. worker_beat: once a heartbeat. */
+enum rc worker_begin(struct db *db, const char *name, const char *about_json, int64_t *id, struct err *err);
+enum rc worker_beat(struct db *db, int64_t id, int64_t running, struct err *err);
+enum rc worker_end(struct db *db, int64_t id, struct err *err);
+
+/* Back-off before retry number `retry` (from 1): base x 2^(retry-1), at most 1 h, +-25 % jitter. */
+int64_t claim_backoff_ms(int64_t base_ms, int64_t retry);
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * The database: one connection, prepared statements from the statement file, transactions.
+ *
+ * A small table of functions stands behind it (core/db_engine.h), one per engine. SQL is only ever
+ * named by its id: every statement lives in core/statements.def. Writers of SQLite queue at the
+ * turnstile (core/turnstile.h), which also makes checkpoints exclusive. Open after fork; never
+ * share a connection. Nothing else in the process may open the database file.
+ */
+#ifndef CORE_DB_H
+#define CORE_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/config.h"
+#include "core/rc.h"
+
+struct db;
+
+/* One id per line of the statement file: SQL_JOB_GET, … */
+enum sql_id {
+#define SQL(name, purpose, text) SQL_##name,
+#define SQL2(name, purpose, sqlite, postgres) SQL_##name,
+#include "core/statements.def"
+#undef SQL
+#undef SQL2
+	SQL_MAX
+};
+
+/* Values for $1, $2, … in order. Texts are borrowed for the call. */
+struct db_arg {
+	enum { DB_ARG_NULL, DB_ARG_INT, DB_ARG_TEXT } type;
+	int64_t i;
+	const char *s;
+	size_t len;
+};
+
+#define DB_INT(v) ((struct db_arg){ .type = DB_ARG_INT, .i = (v) })
+#define DB_NULL ((struct db_arg){ .type = DB_ARG_NULL })
+#define DB_TEXTN(v, n) ((struct db_arg){ .type = DB_ARG_TEXT, .s = (v), .len = (n) })
+static inline struct db_arg DB_TEXT(const char *s)
+{
+	return s ? DB_TEXTN(s, strlen(s)) : DB_NULL;
+}
+/* NULL when zero: for ids and times that may be absent. */
+#define DB_OPT(v) ((v) ? DB_INT(v) : DB_NULL)
+
+/* The argument list of a call: DB_ARGS(DB_INT(3), DB_TEXT("x")), or DB_NO_ARGS. */
+#define DB_ARGS(...) \
+	(const struct db_arg[]){ __VA_ARGS__ }, sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg)
+#define DB_NO_ARGS NULL, 0
+
+/* Open the configured database. The schema must be current (core/migrate.h). */
+enum rc db_open(const struct config *cfg, struct db **out, struct err *err);
+/* Close; rolls back what is open. A graceful stop calls db_checkpoint first. NULL is allowed. */
+void db_close(struct db *db);
+
+/*
+ * Transactions. A write transaction is the only place where anything changes; on SQLite it holds
+ * the turnstile, so keep it under 20 ms: compute first, then begin. It remembers where it began.
+ * Every begin is matched by one commit or rollback. db_rollback without a transaction does nothing,
+ * so it may stand on every exit path.
+ */
+#define db_begin(db, err) db_begin_at((db), __FILE__, __LINE__, (err))
+enum rc db_begin_at(struct db *db, const char *file, int line, struct err *err);
+enum rc db_begin_read(struct db *db, struct err *err); /* one snapshot for several queries */
+enum rc db_commit(struct db *db, struct err *err);     /* survives kill -9, not power loss */
+enum rc db_commit_durable(struct db *db, struct err *err); /* survives both; a failed sync aborts the process after 503-able RC_DB */
+void db_rollback(struct db *db);
+
+/* Run a statement that returns no rows. RC_CONFLICT on a violated unique key. */
+enum rc db_exec(struct db *db, enum sql_id id, const struct db_arg *args, size_t n, struct err *err);
+/* Rows changed by the last db_exec (or by a finished db_query). */
+int64_t db_changes(const struct db *db);
+
+/* A running query. A statement has one cursor at a time: using it again while it runs is a bug. */
+struct db_cursor {
+	struct db *db;
+	enum sql_id id;
+};
+
+/* Start a query; db_next gives RC_OK with a row, RC_DONE at the end; db_finish always follows. */
+enum rc db_query(struct db *db, struct db_cursor *cur, enum sql_id id, const struct db_arg *args, size_t n,
+    struct err *err);
+enum rc db_next(struct db_cursor *cur, struct err *err);
+void db_finish(struct db_cursor *cur);
+
+/* The first row of a query, or RC_NOTFOUND. db_finish follows in the RC_OK case only. */
+enum rc db_one(struct db *db, struct db_cursor *cur, enum sql_id id, const struct db_arg *args, size_t n,
+    struct err *err);
+
+/* Columns of the current row, from 0. Text is borrowed until the next db_next/db_finish; a NULL
+ * column is 0 and NULL. */
+int64_t db_int(const struct db_cursor *cur, int column);
+const char *db_text(const struct db_cursor *cur, int column, size_t *len);
+bool db_null(const struct db_cursor *cur, int column);
+
+/* Milliseconds on the clock that leases are written by: since boot on SQLite (one host), the
+ * server's time on PostgreSQL. */
+int64_t db_lease_clock_ms(struct db *db);
+
+/* Fold the log into the database and empty it; for graceful stops and backups. */
+enum rc db_checkpoint(struct db *db, struct err *err);
+
+/* Name, purpose and text of a statement for this engine, for the plan test and `dropmill sql`. */
+const char *db_sql_name(enum sql_id id);
+const char *db_sql_text(enum sql_id id);
+
+#endif

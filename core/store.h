@@ -1,0 +1,58 @@
+/*
+ * The store: accepted files under server-made names, `store/<last two hex digits>/<uuid>`.
+ *
+ * A file enters by link(2) after its bytes are synced and leaves by unlink(2) after its row is
+ * gone; so a crash leaves an orphan file, never a row without one. Names given by people are never
+ * part of a path. Logs of jobs lie in `store/log/<last two digits of the job's uuid>/<uuid>`.
+ */
+#ifndef CORE_STORE_H
+#define CORE_STORE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/config.h"
+#include "core/id.h"
+#include "core/rc.h"
+
+#define STORE_PATH_SIZE 4096
+
+/* An open store. */
+struct store {
+	int root;     /* directory descriptor, O_CLOEXEC */
+	gid_t group;  /* group that may read files: the one that runs jobs; (gid_t)-1: leave alone */
+};
+
+/* Open (making directories that are missing). Pair with store_close. */
+enum rc store_open(const struct config *cfg, struct store *st, struct err *err);
+void store_close(struct store *st);
+
+/* Take a regular file, open for reading as fd, into the store under `uuid`: fdatasync, mode 0640
+ * and group, link, and note the directory for store_sync. The file keeps its old name too: the
+ * caller unlinks that. RC_LIMIT when the disk is full. */
+enum rc store_link(struct store *st, int fd, const char uuid[static UUID_SIZE], struct err *err);
+
+/* A new unnamed file on the store's filesystem (O_TMPFILE), to be written and then store_link'ed. */
+enum rc store_temp(struct store *st, int *fd, struct err *err);
+
+/* Sync every directory that store_link touched since the last call; before the commit. */
+enum rc store_sync(struct store *st, struct err *err);
+
+/* Path of a file relative to the store root, "ab/uuid", and the URI nginx serves it by,
+ * "/_store/ab/uuid" and "/_store/log/ab/uuid". */
+char *store_name(const char *uuid, char out[static 64]);
+char *store_uri(const char *uuid, char out[static 64]);
+char *store_log_name(const char *job_uuid, char out[static 64]);
+char *store_log_uri(const char *job_uuid, char out[static 64]);
+
+/* Open a stored file for reading; RC_NOTFOUND. */
+enum rc store_read(struct store *st, const char *uuid, int *fd, struct err *err);
+
+/* Remove a file, or a job's log, if it is there. */
+void store_remove(struct store *st, const char *uuid);
+void store_log_remove(struct store *st, const char *job_uuid);
+
+/* Free bytes for ordinary users on the store's filesystem. */
+enum rc store_free(struct store *st, int64_t *bytes, struct err *err);
+
+#endif
