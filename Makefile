@@ -25,7 +25,7 @@ CPUS     := $(shell nproc 2>/dev/null || echo 2)
 JOBS     ?= $(CPUS)
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-ifeq ($(filter -j% --jobs%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j% --jobs%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(CPUS)
 endif
 .SUFFIXES:
@@ -71,7 +71,7 @@ BENCH_C := $(wildcard bench/*.c)
 SCHEMA  := $(sort $(wildcard core/schema/*.sql))
 
 # Generated sources; migrations only once somebody declares what they look like.
-GEN_C   := $(if $(wildcard core/migrate.h),$(BUILD)/gen/migrations.c)
+GEN_C   := $(BUILD)/gen/assets.c $(if $(wildcard core/migrate.h),$(BUILD)/gen/migrations.c)
 GEN_O   := $(patsubst $(BUILD)/gen/%.c,$(BUILD)/obj/gen/%.o,$(GEN_C))
 
 CORE_O  := $(call obj,$(CORE_C)) $(GEN_O)
@@ -95,7 +95,9 @@ FUZZERS  := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_C))
 BENCHES  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(BENCH_C))
 
 .PHONY: build programs units benches help FORCE
-build: programs
+build:
+	$(Q)scripts/deps run
+	$(Q)$(MAKE) programs
 programs: $(CORE_A) $(FCGI_A) $(PROC_A) $(PROGRAMS)
 units: $(UNITS) $(REPLAYS)
 benches: $(BENCHES)
@@ -141,6 +143,12 @@ $(BUILD)/gen/migrations.c: scripts/embed-migrations $(SCHEMA) $(BUILD)/gen/list.
 $(BUILD)/gen/list.schema: FORCE
 	$(call keep,'$(SCHEMA)')
 
+# public/ is completed (vendor files, gzip) and hashed each time: 0.1 s; one object changes if it changed.
+$(BUILD)/gen/asset_id: FORCE
+	$(call keep,"$$(scripts/assets)")
+$(BUILD)/gen/assets.c: $(BUILD)/gen/asset_id
+	$(Q)printf '#include "core/assets.h"\n\nconst char asset_id[] = "%s";\n' "$$(cat $<)" >$@
+
 archive = $(Q)rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 $(CORE_A): $(CORE_O) $(BUILD)/gen/list.core
 	$(call say,AR,$@)
@@ -185,15 +193,22 @@ $(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(FCGI_A) $(PROC_A) $(TOOL_
 	$(call obj,fcgi/main.c processor/main.c $(TOOLS_C) $(UNIT_C) $(FUZZ_C) $(BENCH_C)))
 
 # ---- tests -----------------------------------------------------------------------------------------
-.PHONY: test clean
-test: build units
+.PHONY: test asan clean
+test:
+	$(Q)scripts/deps test
+	$(Q)$(MAKE) programs units
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP BUILD='$(BUILD)' \
 		prove -j$(JOBS) $(or $(TEST),$(sort $(UNITS)) $(sort $(wildcard t/*.t)))
+
+asan:
+	$(Q)$(MAKE) BUILD=build-asan SANITIZE=address,undefined test
 
 # ---- fuzzing ---------------------------------------------------------------------------------------
 # The targets are compiled a second time, by clang and into a directory of their own.
 .PHONY: fuzz fuzzers
-fuzz: $(if $(FUZZ_C),fuzz-build)
+fuzz:
+	$(Q)scripts/deps fuzz
+	$(Q)$(MAKE) $(if $(FUZZ_C),fuzz-build)
 	$(Q)for f in $(notdir $(FUZZERS)); do \
 		mkdir -p $(BUILD)/fuzz/corpus/$$f t/fuzz/corpus/$$f; echo "fuzz $$f for $(T) s"; \
 		$(BUILD)/fuzz/$$f -max_total_time=$(T) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \

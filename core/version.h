@@ -1,6 +1,6 @@
 /* The version of this build. */
-#ifndef DROPMILL_CORE_VERSION_H
-#define DROPMILL_CORE_VERSION_H
+#ifndef CORE_VERSION_H
+#define CORE_VERSION_H
 
 /* Release and, in a git checkout, commit: "0.1.0+13708a4c2". Never empty; static. */
 extern const char dropmill_version[];
