@@ -8,6 +8,7 @@
 #ifndef CORE_STORE_H
 #define CORE_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,15 +22,17 @@
 struct store {
 	int root;     /* directory descriptor, O_CLOEXEC */
 	gid_t group;  /* group that may read files: the one that runs jobs; (gid_t)-1: leave alone */
+	uint64_t touched[4]; /* a bit for each subdirectory that store_sync has yet to sync */
+	bool root_touched;
 };
 
 /* Open (making directories that are missing). Pair with store_close. */
 enum rc store_open(const struct config *cfg, struct store *st, struct err *err);
 void store_close(struct store *st);
 
-/* Take a regular file, open for reading as fd, into the store under `uuid`: fdatasync, mode 0640
- * and group, link, and note the directory for store_sync. The file keeps its old name too: the
- * caller unlinks that. RC_LIMIT when the disk is full. */
+/* Take a regular file, open for reading as fd, into the store under `uuid`: mode 0640 and group,
+ * link, fdatasync, and note the directory for store_sync. The file keeps its old name too: the
+ * caller unlinks that. RC_LIMIT when the disk is full. On any failure nothing is left under uuid. */
 enum rc store_link(struct store *st, int fd, const char uuid[static UUID_SIZE], struct err *err);
 
 /* A new unnamed file on the store's filesystem (O_TMPFILE), to be written and then store_link'ed. */
@@ -47,6 +50,10 @@ char *store_log_uri(const char *job_uuid, char out[static 64]);
 
 /* Open a stored file for reading; RC_NOTFOUND. */
 enum rc store_read(struct store *st, const char *uuid, int *fd, struct err *err);
+
+/* Open a job's log for appending, made if it is not there (with its directory); and for reading. */
+enum rc store_log_open(struct store *st, const char *job_uuid, int *fd, struct err *err);
+enum rc store_log_read(struct store *st, const char *job_uuid, int *fd, struct err *err);
 
 /* Remove a file, or a job's log, if it is there. */
 void store_remove(struct store *st, const char *uuid);

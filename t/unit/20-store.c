@@ -1,0 +1,224 @@
+/*
+ * Store and doorbell on a directory of their own.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/doorbell.h"
+#include "core/store.h"
+
+struct fixture {
+	char dir[64], store[96], run[96];
+	struct config cfg;
+	struct store st;
+	struct err err;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	snprintf(f->dir, sizeof f->dir, "/tmp/dropmill-store.XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->store, sizeof f->store, "%s/store", f->dir);
+	snprintf(f->run, sizeof f->run, "%s/run", f->dir);
+	f->cfg.store = f->store;
+	f->cfg.run_dir = f->run;
+	f->cfg.run_user = "nobody";
+	assert_int_equal(store_open(&f->cfg, &f->st, &f->err), RC_OK);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	store_close(&f->st);
+	snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+static void write_all(int fd, const char *text)
+{
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void test_temp_to_file(void **state)
+{
+	struct fixture *f = *state;
+	char uuid[UUID_SIZE], name[64], path[192], text[8] = "";
+	struct stat sb;
+	int fd;
+
+	uuid_new(uuid);
+	assert_int_equal(store_temp(&f->st, &fd, &f->err), RC_OK);
+	write_all(fd, "hello");
+	assert_int_equal(store_link(&f->st, fd, uuid, &f->err), RC_OK);
+	close(fd);
+	assert_int_equal(store_sync(&f->st, &f->err), RC_OK);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(f->st.touched[i], 0);
+	snprintf(path, sizeof path, "%s/%s", f->store, store_name(uuid, name));
+	assert_int_equal(stat(path, &sb), 0);
+	assert_int_equal(sb.st_mode & 07777, 0640);
+	assert_int_equal(store_read(&f->st, uuid, &fd, &f->err), RC_OK);
+	assert_int_equal(read(fd, text, sizeof text), 5);
+	assert_string_equal(text, "hello");
+	close(fd);
+	store_remove(&f->st, uuid);
+	assert_int_equal(store_read(&f->st, uuid, &fd, &f->err), RC_NOTFOUND);
+}
+
+static void test_names(void **state)
+{
+	const char *uuid = "0190f3a2-1111-7abc-8def-0123456789ab";
+	char out[64];
+
+	(void)state;
+	assert_string_equal(store_name(uuid, out), "ab/0190f3a2-1111-7abc-8def-0123456789ab");
+	assert_string_equal(store_uri(uuid, out), "/_store/ab/0190f3a2-1111-7abc-8def-0123456789ab");
+	assert_string_equal(store_log_uri(uuid, out), "/_store/log/ab/0190f3a2-1111-7abc-8def-0123456789ab");
+}
+
+/* A file that is there is never replaced. */
+static void test_link_twice(void **state)
+{
+	struct fixture *f = *state;
+	char uuid[UUID_SIZE], text[8] = "";
+	int a, b, fd;
+
+	uuid_new(uuid);
+	assert_int_equal(store_temp(&f->st, &a, &f->err), RC_OK);
+	assert_int_equal(store_temp(&f->st, &b, &f->err), RC_OK);
+	write_all(a, "first");
+	write_all(b, "other");
+	assert_int_equal(store_link(&f->st, a, uuid, &f->err), RC_OK);
+	assert_int_equal(store_link(&f->st, b, uuid, &f->err), RC_SYS);
+	assert_int_equal(store_read(&f->st, uuid, &fd, &f->err), RC_OK);
+	assert_int_equal(read(fd, text, sizeof text), 5);
+	assert_string_equal(text, "first");
+	close(fd);
+	close(a);
+	close(b);
+}
+
+static void test_named_file_keeps_its_name(void **state)
+{
+	struct fixture *f = *state;
+	char uuid[UUID_SIZE], path[96];
+	struct stat sb;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/spooled", f->dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	write_all(fd, "x");
+	close(fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	assert_int_equal(store_link(&f->st, fd, uuid_new(uuid), &f->err), RC_OK);
+	assert_int_equal(fstat(fd, &sb), 0);
+	assert_int_equal(sb.st_nlink, 2);
+	close(fd);
+}
+
+static void test_log(void **state)
+{
+	struct fixture *f = *state;
+	char uuid[UUID_SIZE], text[16] = "";
+	int fd;
+
+	uuid_new(uuid);
+	assert_int_equal(store_log_read(&f->st, uuid, &fd, &f->err), RC_NOTFOUND);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(store_log_open(&f->st, uuid, &fd, &f->err), RC_OK);
+		write_all(fd, "line\n");
+		close(fd);
+	}
+	assert_int_equal(store_log_read(&f->st, uuid, &fd, &f->err), RC_OK);
+	assert_int_equal(read(fd, text, sizeof text), 10);
+	close(fd);
+	store_log_remove(&f->st, uuid);
+	assert_int_equal(store_log_read(&f->st, uuid, &fd, &f->err), RC_NOTFOUND);
+}
+
+static int entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	int n = 0;
+
+	assert_non_null(dir);
+	while ((e = readdir(dir)))
+		n += e->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+static bool rings(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void test_doorbell(void **state)
+{
+	struct fixture *f = *state;
+	char bell[128], *path[3];
+	int fd[3];
+
+	doorbell_ring(&f->cfg); /* nobody there: nothing happens */
+	assert_int_equal(doorbell_open(&f->cfg, &fd[0], &path[0], &f->err), RC_OK);
+	assert_int_equal(doorbell_open(&f->cfg, &fd[1], &path[1], &f->err), RC_OK);
+	doorbell_drain(fd[0]);
+	assert_false(rings(fd[0]));
+	doorbell_ring(&f->cfg);
+	assert_true(rings(fd[0]));
+	assert_true(rings(fd[1]));
+	doorbell_drain(fd[0]);
+	assert_false(rings(fd[0]));
+	/* A full queue neither blocks nor fails. */
+	for (int i = 0; i < 5000; i++)
+		doorbell_ring(&f->cfg);
+	doorbell_drain(fd[0]);
+	/* The second dies without cleaning up; the next to open does it. */
+	close(fd[1]);
+	snprintf(bell, sizeof bell, "%s/bell", f->run);
+	assert_int_equal(entries(bell), 2);
+	assert_int_equal(doorbell_open(&f->cfg, &fd[2], &path[2], &f->err), RC_OK);
+	assert_int_equal(entries(bell), 2);
+	doorbell_close(fd[0], path[0]);
+	doorbell_close(fd[2], path[2]);
+	doorbell_close(-1, path[1]);
+	assert_int_equal(entries(bell), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_temp_to_file, setup, teardown),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test_setup_teardown(test_link_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_named_file_keeps_its_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_doorbell, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("store and doorbell", tests, NULL, NULL);
+}
