@@ -97,6 +97,10 @@ struct job_page {
 enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter *f, struct arena *a,
     struct job_page *out, struct err *err);
 
+/* Outputs of all jobs of a page, in no particular order; array in the arena. */
+enum rc job_outputs(struct db *db, const struct scope *sc, const struct job_page *page, struct arena *a,
+    struct file **out, size_t *n, struct err *err);
+
 /* Jobs of the project per state, from the counters. */
 enum rc job_counts(struct db *db, const struct scope *sc, int64_t counts[static JOB_STATUS_MAX], struct err *err);
 
@@ -104,17 +108,18 @@ enum rc job_counts(struct db *db, const struct scope *sc, int64_t counts[static 
 enum rc project_version(struct db *db, const struct scope *sc, int64_t *version, struct err *err);
 
 /*
- * JOB_CANCEL, JOB_RETRY, JOB_REMOVE on one job, in a transaction of its own, committed durably.
- * RC_CONFLICT when the state does not allow it (err says which actions do). Files of a removed or
- * deleted job are listed in *gone (arena) for store_remove after the commit.
+ * JOB_CANCEL or JOB_RETRY on one job; delete it with its history. Each in a transaction of its own,
+ * committed durably; the caller rings the doorbell. RC_CONFLICT when the state does not allow it
+ * (err says what is). The files of a deleted job are listed in *gone (arena) for store_remove,
+ * which follows the commit; its log goes by store_log_remove with its uuid.
  */
 enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_action action, const char *reason,
     struct err *err);
 enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct arena *a, struct file **gone,
     size_t *n, struct err *err);
 
-/* The job as every answer shows it (DESIGN section 3 field names), with outputs and actions. The table's
- * rows use the same view. */
+/* The job as every answer shows it: fields, `inputs` and `outputs` (those of files[] that are its own),
+ * `actions` (names of what its state allows). Texts are borrowed from job and files. */
 struct view *job_view(struct arena *a, const struct job *job, const struct file *files, size_t n);
 
 /* Requests that were answered before. lookup: RC_OK and the stored answer, RC_NOTFOUND, or

@@ -1,0 +1,296 @@
+/*
+ * The list of jobs: keyset pages, counts per state, and the view of one job.
+ *
+ * A page is read by id in either direction with one row more than asked for, which tells whether
+ * the list goes on. Each combination of filters has its own statement and index; a search goes
+ * through the trigram index and looks at its newest 5,000 matches.
+ */
+#include "core/job.h"
+
+#include <stdio.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/job_record.h"
+#include "core/str.h"
+#include "core/url.h"
+
+#define LIMIT_DEFAULT 25
+#define LIMIT_MAX 100
+#define Q_MAX 200
+
+/* The search index's question: both words as phrases, quotes doubled. */
+static const char *search_question(struct arena *a, int64_t project_id, const char *q)
+{
+	struct buf b;
+	char *out;
+
+	buf_init(&b);
+	buf_printf(&b, "scope : \"[%lld]\" AND name : \"", (long long)project_id);
+	for (; *q; q++) {
+		if (*q == '"')
+			buf_addc(&b, '"');
+		buf_addc(&b, *q);
+	}
+	buf_addc(&b, '"');
+	out = arena_strndup(a, b.data, b.len);
+	buf_release(&b);
+	return out;
+}
+
+static size_t characters(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += (*s & 0xc0) != 0x80;
+	return n;
+}
+
+struct question {
+	int64_t project_id, org_id, from;
+	int rows;
+	bool up; /* by rising id */
+	const char *status, *type, *match;
+};
+
+static enum rc ask(struct db *db, struct db_cursor *cur, const struct question *q, struct err *err)
+{
+	static const enum sql_id pages[2][2][2] = { /* status, type, up */
+		{ { SQL_JOB_PAGE_DOWN, SQL_JOB_PAGE_UP }, { SQL_JOB_PAGE_TYPE_DOWN, SQL_JOB_PAGE_TYPE_UP } },
+		{ { SQL_JOB_PAGE_STATUS_DOWN, SQL_JOB_PAGE_STATUS_UP },
+		    { SQL_JOB_PAGE_BOTH_DOWN, SQL_JOB_PAGE_BOTH_UP } },
+	};
+	struct db_arg args[7] = { DB_INT(q->project_id), DB_INT(q->org_id), DB_INT(q->from), DB_INT(q->rows) };
+	size_t n = 4;
+
+	if (q->match) {
+		args[n++] = DB_TEXT(q->match);
+		args[n++] = DB_TEXT(q->status ? q->status : "");
+		args[n++] = DB_TEXT(q->type ? q->type : "");
+		return db_query(db, cur, q->up ? SQL_JOB_SEARCH_UP : SQL_JOB_SEARCH_DOWN, args, n, err);
+	}
+	if (q->status)
+		args[n++] = DB_TEXT(q->status);
+	if (q->type)
+		args[n++] = DB_TEXT(q->type);
+	return db_query(db, cur, pages[q->status != NULL][q->type != NULL][q->up], args, n, err);
+}
+
+static void reverse(struct job *jobs, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		struct job swap = jobs[i];
+
+		jobs[i] = jobs[n - 1 - i];
+		jobs[n - 1 - i] = swap;
+	}
+}
+
+static enum rc check(const struct job_filter *f, struct err *err)
+{
+	if (f->limit < 0 || f->limit > LIMIT_MAX)
+		return err_set(err, RC_INVALID, "limit must be 1 to %d", LIMIT_MAX);
+	if (f->after && f->before)
+		return err_set(err, RC_INVALID, "after and before cannot be used together");
+	if (f->q && *f->q && (characters(f->q) < 3 || strlen(f->q) > Q_MAX))
+		return err_set(err, RC_INVALID, "q must have 3 characters or more, and at most %d bytes", Q_MAX);
+	return RC_OK;
+}
+
+enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter *f, struct arena *a,
+    struct job_page *out, struct err *err)
+{
+	int limit = f->limit ? f->limit : LIMIT_DEFAULT;
+	bool backwards = f->before != 0, up = f->oldest_first != backwards;
+	struct question q = {
+		.project_id = sc->project_id,
+		.org_id = sc->org_id,
+		.from = f->before ? f->before : f->after ? f->after : up ? 0 : INT64_MAX,
+		.rows = limit + 1,
+		.up = up,
+		.status = f->by_status ? job_status_name(f->status) : NULL,
+		.type = f->job_type && *f->job_type ? f->job_type : NULL,
+	};
+	struct db_cursor cur;
+	enum rc rc = check(f, err);
+
+	if (rc != RC_OK)
+		return rc;
+	if (f->q && *f->q)
+		q.match = search_question(a, sc->project_id, f->q);
+	*out = (struct job_page){ .jobs = arena_alloc(a, sizeof *out->jobs * (size_t)(limit + 1)) };
+	rc = ask(db, &cur, &q, err);
+	if (rc != RC_OK)
+		return rc;
+	while (out->n <= (size_t)limit && (rc = db_next(&cur, err)) == RC_OK)
+		job_read(&cur, a, &out->jobs[out->n++]);
+	db_finish(&cur);
+	if (rc != RC_OK && rc != RC_DONE)
+		return rc;
+
+	bool more = out->n > (size_t)limit;
+
+	out->n -= more;
+	if (backwards)
+		reverse(out->jobs, out->n);
+	out->more_before = backwards ? more : f->after != 0;
+	out->more_after = backwards ? true : more;
+	return RC_OK;
+}
+
+enum rc job_outputs(struct db *db, const struct scope *sc, const struct job_page *page, struct arena *a,
+    struct file **out, size_t *n, struct err *err)
+{
+	struct db_arg args[26] = { DB_INT(sc->org_id) };
+	size_t used = 0;
+
+	*out = NULL;
+	*n = 0;
+	for (size_t i = 0; i <= page->n; i++) {
+		if (i < page->n && page->jobs[i].files_out)
+			args[1 + used++] = DB_INT(page->jobs[i].id);
+		if (used == 25 || (i == page->n && used)) {
+			struct file *more;
+			size_t k;
+			enum rc rc;
+
+			while (used < 25)
+				args[1 + used++] = DB_INT(0);
+			rc = files_read(db, SQL_JOB_OUTPUTS, args, 26, a, &more, &k, err);
+			if (rc != RC_OK)
+				return rc;
+			if (k) {
+				struct file *both = arena_alloc(a, sizeof *both * (*n + k));
+
+				if (*n)
+					memcpy(both, *out, sizeof *both * *n);
+				memcpy(both + *n, more, sizeof *both * k);
+				*out = both;
+				*n += k;
+			}
+			used = 0;
+		}
+	}
+	return RC_OK;
+}
+
+enum rc job_counts(struct db *db, const struct scope *sc, int64_t counts[static JOB_STATUS_MAX], struct err *err)
+{
+	struct db_cursor cur;
+	enum rc rc;
+
+	memset(counts, 0, sizeof *counts * JOB_STATUS_MAX);
+	rc = db_query(db, &cur, SQL_COUNTER_STATUS, DB_ARGS(DB_INT(sc->project_id)), err);
+	if (rc != RC_OK)
+		return rc;
+	while ((rc = db_next(&cur, err)) == RC_OK) {
+		enum job_status s = job_status_parse(db_text(&cur, 0, NULL));
+
+		if (s != JOB_STATUS_MAX)
+			counts[s] = db_int(&cur, 1);
+	}
+	db_finish(&cur);
+	return rc == RC_DONE ? RC_OK : rc;
+}
+
+enum rc project_version(struct db *db, const struct scope *sc, int64_t *version, struct err *err)
+{
+	struct db_cursor cur;
+	enum rc rc;
+
+	rc = db_one(db, &cur, SQL_PROJECT_VERSION, DB_ARGS(DB_INT(sc->org_id), DB_INT(sc->project_id)), err);
+	if (rc == RC_NOTFOUND)
+		return err_set(err, rc, "no such project");
+	if (rc != RC_OK)
+		return rc;
+	*version = db_int(&cur, 0);
+	db_finish(&cur);
+	return RC_OK;
+}
+
+static void put_time(struct view *v, const char *key, int64_t ms)
+{
+	char text[CLOCK_ISO_SIZE];
+
+	if (ms)
+		view_strn(v, key, clock_iso(ms, text), CLOCK_ISO_SIZE - 1);
+	else
+		view_null(v, key);
+}
+
+static void put_known(struct view *v, const char *key, int64_t n)
+{
+	if (n < 0)
+		view_null(v, key);
+	else
+		view_int(v, key, n);
+}
+
+static struct view *file_view(struct arena *a, const char *job_uuid, const struct file *f)
+{
+	struct view *v = view_obj(a);
+
+	view_ref(v, "filename", f->name);
+	view_ref(v, "file_type", f->content_type);
+	view_int(v, "size", f->size_bytes);
+	view_ref(v, "sha256", f->sha256);
+	view_ref(v, "download_url",
+	    f->output ? arena_printf(a, "/jobs/%s/files/out/%s", job_uuid, url_escape_path(a, f->name))
+	              : arena_printf(a, "/jobs/%s/files/in/%s", job_uuid, url_escape(a, f->name)));
+	return v;
+}
+
+static struct view *action_list(struct arena *a, enum job_status status)
+{
+	static const enum job_action shown[] = { JOB_CANCEL, JOB_RETRY, JOB_DELETE };
+	struct view *list = view_list(a);
+
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+		if (job_next(status, shown[i]) != JOB_STATUS_MAX)
+			view_push_str(list, job_action_name(shown[i]));
+	return list;
+}
+
+struct view *job_view(struct arena *a, const struct job *job, const struct file *files, size_t n)
+{
+	struct view *v = view_obj(a), *inputs = view_list(a), *outputs = view_list(a);
+
+	view_int(v, "id", job->id);
+	view_ref(v, "uuid", job->uuid);
+	view_ref(v, "name", job->name);
+	view_int(v, "project_id", job->project_id);
+	view_ref(v, "job_type", job->job_type);
+	view_ref(v, "status", job_status_name(job->status));
+	view_int(v, "progress", job->progress);
+	put_known(v, "total_items", job->total_items);
+	put_known(v, "processed_items", job->processed_items);
+	put_known(v, "rejected_items", job->rejected_items);
+	view_ref(v, "current_step", job->current_step);
+	view_int(v, "priority", job->priority);
+	view_int(v, "retry_count", job->retry_count);
+	view_int(v, "max_retries", job->max_retries);
+	view_int(v, "attempt", job->attempt);
+	put_time(v, "run_at", job->run_at);
+	view_ref(v, "created_by", job->created_by);
+	put_time(v, "created_at", job->created_at);
+	put_time(v, "updated_at", job->updated_at);
+	put_time(v, "started_at", job->started_at);
+	put_time(v, "completed_at", job->completed_at);
+	view_ref(v, "error", job->error);
+	view_ref(v, "error_message", job->error);
+	view_ref(v, "result", job->result);
+	view_put(v, "params", view_obj(a));
+	view_int(v, "size", job->size_bytes);
+	put_known(v, "cpu_ms", job->cpu_ms);
+	put_known(v, "peak_bytes", job->peak_bytes);
+	put_known(v, "log_bytes", job->log_bytes);
+	for (size_t i = 0; i < n; i++)
+		if (files[i].job_id == job->id)
+			view_push(files[i].output ? outputs : inputs, file_view(a, job->uuid, &files[i]));
+	view_put(v, "inputs", inputs);
+	view_put(v, "outputs", outputs);
+	view_put(v, "actions", action_list(a, job->status));
+	return v;
+}

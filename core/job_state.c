@@ -1,0 +1,100 @@
+/*
+ * States, actions and the transition table.
+ */
+#include "core/job_state.h"
+
+#include <stddef.h>
+#include <strings.h>
+
+static const char *const status_names[JOB_STATUS_MAX] = {
+	[JOB_PENDING] = "pending",
+	[JOB_PROCESSING] = "processing",
+	[JOB_PAUSED] = "paused",
+	[JOB_COMPLETED] = "completed",
+	[JOB_FAILED] = "failed",
+	[JOB_CANCELLED] = "cancelled",
+	[JOB_REMOVED] = "removed",
+};
+
+static const char *const action_names[JOB_ACTION_MAX] = {
+	[JOB_CLAIM] = "claim",
+	[JOB_COMPLETE] = "complete",
+	[JOB_FAIL] = "fail",
+	[JOB_RELEASE] = "release",
+	[JOB_CANCEL] = "cancel",
+	[JOB_RETRY] = "retry",
+	[JOB_REMOVE] = "remove",
+	[JOB_DELETE] = "delete",
+};
+
+/* The life of a job. What is not listed is not allowed. */
+static const struct {
+	enum job_status from;
+	enum job_action action;
+	enum job_status to;
+} transitions[] = {
+	{ JOB_PENDING, JOB_CLAIM, JOB_PROCESSING },
+	{ JOB_PENDING, JOB_CANCEL, JOB_CANCELLED },
+	{ JOB_PROCESSING, JOB_COMPLETE, JOB_COMPLETED },
+	{ JOB_PROCESSING, JOB_FAIL, JOB_FAILED },
+	{ JOB_PROCESSING, JOB_RELEASE, JOB_PENDING },
+	{ JOB_PROCESSING, JOB_CANCEL, JOB_CANCELLED },
+	{ JOB_PAUSED, JOB_CANCEL, JOB_CANCELLED },
+	{ JOB_FAILED, JOB_RETRY, JOB_PENDING },
+	{ JOB_CANCELLED, JOB_RETRY, JOB_PENDING },
+	{ JOB_COMPLETED, JOB_REMOVE, JOB_REMOVED },
+	{ JOB_FAILED, JOB_REMOVE, JOB_REMOVED },
+	{ JOB_CANCELLED, JOB_REMOVE, JOB_REMOVED },
+	{ JOB_PENDING, JOB_DELETE, JOB_PENDING },
+	{ JOB_PROCESSING, JOB_DELETE, JOB_PROCESSING },
+	{ JOB_PAUSED, JOB_DELETE, JOB_PAUSED },
+	{ JOB_COMPLETED, JOB_DELETE, JOB_COMPLETED },
+	{ JOB_FAILED, JOB_DELETE, JOB_FAILED },
+	{ JOB_CANCELLED, JOB_DELETE, JOB_CANCELLED },
+	{ JOB_REMOVED, JOB_DELETE, JOB_REMOVED },
+};
+
+static const struct {
+	const char *word;
+	enum job_status status;
+} synonyms[] = {
+	{ "queued", JOB_PENDING },
+	{ "waiting", JOB_PENDING },
+	{ "running", JOB_PROCESSING },
+	{ "ok", JOB_COMPLETED },
+	{ "canceled", JOB_CANCELLED },
+};
+
+const char *job_status_name(enum job_status s)
+{
+	return (unsigned)s < JOB_STATUS_MAX ? status_names[s] : "unknown";
+}
+
+const char *job_action_name(enum job_action a)
+{
+	return (unsigned)a < JOB_ACTION_MAX ? action_names[a] : "unknown";
+}
+
+enum job_status job_status_parse(const char *s)
+{
+	for (size_t i = 0; i < JOB_STATUS_MAX; i++)
+		if (strcasecmp(s, status_names[i]) == 0)
+			return (enum job_status)i;
+	for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++)
+		if (strcasecmp(s, synonyms[i].word) == 0)
+			return synonyms[i].status;
+	return JOB_STATUS_MAX;
+}
+
+enum job_status job_next(enum job_status from, enum job_action a)
+{
+	for (size_t i = 0; i < sizeof transitions / sizeof *transitions; i++)
+		if (transitions[i].from == from && transitions[i].action == a)
+			return transitions[i].to;
+	return JOB_STATUS_MAX;
+}
+
+bool job_status_final(enum job_status s)
+{
+	return s >= JOB_COMPLETED && s < JOB_STATUS_MAX;
+}
