@@ -75,6 +75,17 @@ enum rc worker_begin(struct db *db, const char *name, const char *about_json, in
 enum rc worker_beat(struct db *db, int64_t id, int64_t running, struct err *err);
 enum rc worker_end(struct db *db, int64_t id, struct err *err);
 
+/* A processor found dead: its leases end now, the next sweep takes its jobs back. */
+enum rc worker_expire(struct db *db, int64_t id, struct err *err);
+
+/* Processors that have not left in order, newest first, at most WORKERS_MAX; array in the arena. */
+#define WORKERS_MAX 100
+struct worker {
+	int64_t id, running, started_at, seen_at; /* wall ms */
+	const char *name, *about;                 /* about: JSON */
+};
+enum rc worker_list(struct db *db, struct arena *a, struct worker **out, size_t *n, struct err *err);
+
 /* Back-off before retry number `retry` (from 1): base x 2^(retry-1), at most 1 h, +-25 % jitter. */
 int64_t claim_backoff_ms(int64_t base_ms, int64_t retry);
 

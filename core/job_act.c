@@ -1,0 +1,151 @@
+/*
+ * What people do to jobs: cancel, retry, delete.
+ *
+ * The state is read and changed in one write transaction, so of two simultaneous cancels or retries
+ * one finds the state changed and is told so. A cancelled job keeps its lease token until its
+ * processes are gone; only then may a retry be claimed.
+ */
+#include "core/job.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/job_record.h"
+
+/* What an action decides by. */
+struct lock {
+	int64_t project_id;
+	char job_type[128], uuid[UUID_SIZE];
+	enum job_status status;
+	bool ready, leased;
+};
+
+static enum rc lock_job(struct db *db, const struct scope *sc, int64_t id, struct lock *l, struct err *err)
+{
+	struct db_cursor cur;
+	enum rc rc = db_one(db, &cur, SQL_JOB_LOCK, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
+
+	if (rc == RC_NOTFOUND)
+		return err_set(err, rc, "no such job: %lld", (long long)id);
+	if (rc != RC_OK)
+		return rc;
+	l->project_id = db_int(&cur, 0);
+	snprintf(l->job_type, sizeof l->job_type, "%s", db_text(&cur, 1, NULL));
+	l->status = job_status_parse(db_text(&cur, 2, NULL));
+	l->ready = db_int(&cur, 3) != 0;
+	l->leased = !db_null(&cur, 4);
+	snprintf(l->uuid, sizeof l->uuid, "%s", db_text(&cur, 5, NULL));
+	db_finish(&cur);
+	return RC_OK;
+}
+
+/* "cannot retry a completed job; it allows: delete" */
+static enum rc refuse(enum job_status status, enum job_action action, struct err *err)
+{
+	static const enum job_action shown[] = { JOB_CANCEL, JOB_RETRY, JOB_DELETE };
+	char list[64] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+		if (job_next(status, shown[i]) != JOB_STATUS_MAX)
+			used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
+			    job_action_name(shown[i]));
+	return err_set(err, RC_CONFLICT, "cannot %s a job that is %s; what it allows: %s",
+	    job_action_name(action), job_status_name(status), list);
+}
+
+static enum rc change(struct db *db, const struct scope *sc, int64_t id, const struct lock *l,
+    enum job_action action, const char *reason, struct err *err)
+{
+	int64_t now = clock_wall_ms();
+	struct job_change c = {
+		.org_id = sc->org_id,
+		.project_id = l->project_id,
+		.job_id = id,
+		.at = now,
+		.job_type = l->job_type,
+		.actor = sc->user_name,
+		.reason = reason,
+		.from = l->status,
+		.to = job_next(l->status, action),
+	};
+	enum rc rc = db_exec(db, action == JOB_CANCEL ? SQL_JOB_CANCEL : SQL_JOB_RETRY,
+	    DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_INT(now)), err);
+
+	if (rc == RC_OK)
+		rc = job_record(db, &c, err);
+	if (rc == RC_OK && action == JOB_CANCEL)
+		rc = lane_add(db, sc->org_id, l->job_type, l->ready ? -1 : 0, 0, err);
+	if (rc == RC_OK && action == JOB_RETRY && !l->leased)
+		rc = lane_enter(db, sc->org_id, l->job_type, 1, err);
+	if (rc == RC_OK)
+		rc = job_bump(db, sc->org_id, l->project_id, err);
+	return rc;
+}
+
+enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_action action, const char *reason,
+    struct err *err)
+{
+	struct lock l;
+	enum rc rc;
+
+	if (action != JOB_CANCEL && action != JOB_RETRY)
+		bug("job_act: not an action on a job: %d", (int)action);
+	rc = db_begin(db, err);
+	if (rc != RC_OK)
+		return rc;
+	rc = lock_job(db, sc, id, &l, err);
+	if (rc == RC_OK && job_next(l.status, action) == JOB_STATUS_MAX)
+		rc = refuse(l.status, action, err);
+	if (rc == RC_OK)
+		rc = change(db, sc, id, &l, action, reason, err);
+	if (rc == RC_OK)
+		return db_commit_durable(db, err);
+	db_rollback(db);
+	return rc;
+}
+
+static enum rc erase(struct db *db, const struct scope *sc, int64_t id, const struct lock *l, struct err *err)
+{
+	struct job_change c = {
+		.org_id = sc->org_id,
+		.project_id = l->project_id,
+		.job_id = id,
+		.job_type = l->job_type,
+		.from = l->status,
+		.to = JOB_STATUS_MAX,
+	};
+	enum rc rc = job_record(db, &c, err);
+
+	if (rc == RC_OK)
+		rc = lane_add(db, sc->org_id, l->job_type, l->ready ? -1 : 0, l->leased ? -1 : 0, err);
+	if (rc == RC_OK)
+		rc = db_exec(db, SQL_JOB_SEARCH_DELETE, DB_ARGS(DB_INT(id)), err);
+	if (rc == RC_OK)
+		rc = db_exec(db, SQL_JOB_DELETE, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
+	if (rc == RC_OK)
+		rc = job_bump(db, sc->org_id, l->project_id, err);
+	return rc;
+}
+
+enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct arena *a, struct file **gone,
+    size_t *n, struct err *err)
+{
+	struct lock l;
+	enum rc rc = db_begin(db, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = lock_job(db, sc, id, &l, err);
+	if (rc == RC_OK && job_next(l.status, JOB_DELETE) == JOB_STATUS_MAX)
+		rc = refuse(l.status, JOB_DELETE, err);
+	if (rc == RC_OK)
+		rc = job_files(db, sc, id, a, gone, n, err);
+	if (rc == RC_OK)
+		rc = erase(db, sc, id, &l, err);
+	if (rc == RC_OK)
+		return db_commit_durable(db, err);
+	db_rollback(db);
+	return rc;
+}
