@@ -151,6 +151,7 @@ bool str_clean_name(const char *s, size_t len, char out[static 256])
 {
 	const unsigned char *p = (const unsigned char *)s;
 	size_t used = 0;
+	bool full = false; /* too long: keep the front, but go on looking for a separator */
 
 	for (size_t left = len, n; left; p += n, left -= n) {
 		uint32_t cp;
@@ -158,14 +159,15 @@ bool str_clean_name(const char *s, size_t len, char out[static 256])
 		n = utf8_char(p, left, &cp);
 		if (!n || !cp)
 			return false;
-		if (cp == '/' || cp == '\\')
+		if (cp == '/' || cp == '\\') {
 			used = 0;
-		else if (!invisible(cp) && (used || cp != ' ') && used + n <= 255) {
+			full = false;
+		} else if (!full && !invisible(cp) && (used || cp != ' ')) {
+			full = used + n > 255;
+			if (full)
+				continue;
 			memcpy(out + used, p, n);
 			used += n;
-		} else if (!invisible(cp) && used + n > 255) {
-			/* Too long: keep the front, but go on looking for a separator. */
-			continue;
 		}
 	}
 	while (used && out[used - 1] == ' ')
