@@ -51,25 +51,38 @@ static inline struct db_arg DB_TEXT(const char *s)
 	(const struct db_arg[]){ __VA_ARGS__ }, sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg)
 #define DB_NO_ARGS NULL, 0
 
-/* Open the configured database. The schema must be current (core/migrate.h). */
+/* Open the configured database. RC_NOTFOUND: there is none; RC_INVALID: its schema is not current
+ * (core/migrate.h), or it lies on a network filesystem; RC_DB. */
 enum rc db_open(const struct config *cfg, struct db **out, struct err *err);
-/* Close; rolls back what is open. A graceful stop calls db_checkpoint first. NULL is allowed. */
+/* Close; rolls back what is open. Does not checkpoint: a graceful stop calls db_checkpoint first. NULL
+ * is allowed. */
 void db_close(struct db *db);
 
 /*
  * Transactions. A write transaction is the only place where anything changes; on SQLite it holds
  * the turnstile, so keep it under 20 ms: compute first, then begin. It remembers where it began.
- * Every begin is matched by one commit or rollback. db_rollback without a transaction does nothing,
- * so it may stand on every exit path.
+ * They do not nest, and none begins or commits while a cursor is open. A statement that fails, by
+ * RC_CONFLICT too, spoils its transaction: what follows in it fails, and only rollback is left
+ * (write ON CONFLICT where a conflict is expected). Every begin is matched by one commit or
+ * rollback; a failed commit has rolled back. db_rollback finishes open cursors; without a
+ * transaction it does nothing, so it may stand on every exit path.
  */
 #define db_begin(db, err) db_begin_at((db), __FILE__, __LINE__, (err))
 enum rc db_begin_at(struct db *db, const char *file, int line, struct err *err);
-enum rc db_begin_read(struct db *db, struct err *err); /* one snapshot for several queries */
-enum rc db_commit(struct db *db, struct err *err);     /* survives kill -9, not power loss */
-enum rc db_commit_durable(struct db *db, struct err *err); /* survives both; a failed sync aborts the process after 503-able RC_DB */
+/* One snapshot for several queries. */
+#define db_begin_read(db, err) db_begin_read_at((db), __FILE__, __LINE__, (err))
+enum rc db_begin_read_at(struct db *db, const char *file, int line, struct err *err);
+/* What is committed survives kill -9; power loss only if a later durable commit succeeds. */
+enum rc db_commit(struct db *db, struct err *err);
+/* Survives power loss as well. RC_DB when the sync failed: the change is visible but may not last, so
+ * acknowledge nothing. The kernel may have dropped what it could not write, so the process must end:
+ * db_broken is true from then on, and any further use of the connection aborts. */
+enum rc db_commit_durable(struct db *db, struct err *err);
+bool db_broken(const struct db *db);
 void db_rollback(struct db *db);
 
-/* Run a statement that returns no rows. RC_CONFLICT on a violated unique key. */
+/* Run a statement that returns no rows. RC_CONFLICT on a violated unique key, RC_INVALID for a text that
+ * is not UTF-8 or holds NUL, RC_BUSY, RC_LIMIT when the disk is full, else RC_DB. */
 enum rc db_exec(struct db *db, enum sql_id id, const struct db_arg *args, size_t n, struct err *err);
 /* Rows changed by the last db_exec (or by a finished db_query). */
 int64_t db_changes(const struct db *db);
@@ -100,7 +113,8 @@ bool db_null(const struct db_cursor *cur, int column);
  * server's time on PostgreSQL. */
 int64_t db_lease_clock_ms(struct db *db);
 
-/* Fold the log into the database and empty it; for graceful stops and backups. */
+/* Fold the log into the database and empty it; for graceful stops and backups. Outside transactions.
+ * RC_BUSY: readers kept part of the log. */
 enum rc db_checkpoint(struct db *db, struct err *err);
 
 /* Name, purpose and text of a statement for this engine, for the plan test and `dropmill sql`. */

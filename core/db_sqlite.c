@@ -1,0 +1,680 @@
+/*
+ * The SQLite engine. The only file that knows SQLite.
+ *
+ * SQLite before 3.51.3 loses committed transactions in WAL mode when one connection checkpoints
+ * while another starts the log anew, and integrity_check does not see it. It is excluded by
+ * construction: every write transaction and every checkpoint of every process stands under one
+ * lock, the turnstile, and SQLite never checkpoints by itself (wal_autocheckpoint = 0,
+ * NO_CKPT_ON_CLOSE). Whoever commits and finds the log over its bound checkpoints before giving the
+ * lock back.
+ *
+ * synchronous = NORMAL: a commit does not sync. A durable commit gives the lock back first and then
+ * syncs the log itself, so writers share the disk's syncs instead of queueing for them. Should another
+ * process checkpoint and restart the log in between, then it has synced the log and the database
+ * before: NORMAL syncs both at every checkpoint. A sync that fails is never tried again, for the kernel
+ * may have dropped the pages: the connection is broken then.
+ *
+ * Opening and closing the database file behind SQLite's back would drop its locks (POSIX locks
+ * belong to the process), so modes are set by path and nothing here opens it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <linux/magic.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/db_engine.h"
+#include "core/log.h"
+#include "core/str.h"
+#include "core/turnstile.h"
+
+/* The log is checkpointed once it is this long (4 MiB: a few ms of writing). */
+#define WAL_BOUND_PAGES 1000
+/* From here on the writer waits for readers to leave the log, so that it can start anew … */
+#define WAL_CROWDED_PAGES 4000
+/* … but not longer than this, since everybody else waits as well … */
+#define WAL_CROWDED_WAIT_MS 10
+/* … and somebody should know. */
+#define WAL_ALARM_PAGES 16000
+
+#define BUSY_TIMEOUT_MS 5000
+#define HELD_WARN_US 100000
+
+struct sqlite_conn {
+	sqlite3 *db;
+	struct turnstile turnstile;
+	sqlite3_stmt *begin, *begin_read, *commit, *rollback;
+	const char *file; /* where the write transaction began */
+	int line;
+	int64_t entered_us;
+	int64_t wal_pages;     /* length of the log after the last commit, as the hook was told */
+	int64_t wal_next_push; /* length at which readers are waited for again */
+	bool inside, broken;
+	bool wal_new; /* set by the hook: this commit wrote */
+};
+
+struct sqlite_stmt {
+	sqlite3_stmt *s;
+	struct sqlite_conn *conn;
+	int n;
+	int index[]; /* of $1 … $n among SQLite's parameters */
+};
+
+/* ---- errors ------------------------------------------------------------------------------- */
+
+static enum rc code_of(int code)
+{
+	switch (code) {
+	case SQLITE_CONSTRAINT_UNIQUE:
+	case SQLITE_CONSTRAINT_PRIMARYKEY:
+	case SQLITE_CONSTRAINT_ROWID:
+		return RC_CONFLICT;
+	}
+	switch (code & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return RC_BUSY;
+	case SQLITE_FULL:
+		return RC_LIMIT;
+	}
+	return RC_DB;
+}
+
+static enum rc sq_error(struct sqlite_conn *c, int code, const char *what, struct err *err)
+{
+	if (code == SQLITE_NOMEM)
+		bug("out of memory in the database");
+	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+		c->broken = true;
+	return err_set(err, code_of(code), "%s%s%s", what, *what ? ": " : "",
+	    c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(code));
+}
+
+/* ---- the lock ------------------------------------------------------------------------------- */
+
+static enum rc enter(struct sqlite_conn *c, const char *file, int line, struct err *err)
+{
+	enum rc rc = turnstile_enter(&c->turnstile, err);
+
+	if (rc != RC_OK)
+		return rc;
+	c->inside = true;
+	c->entered_us = clock_boot_us();
+	c->file = file;
+	c->line = line;
+	return RC_OK;
+}
+
+static void leave(struct sqlite_conn *c)
+{
+	int64_t held_us = clock_boot_us() - c->entered_us;
+
+	if (!c->inside)
+		return;
+	turnstile_leave(&c->turnstile);
+	c->inside = false;
+	if (held_us > HELD_WARN_US)
+		log_warn("write lock held for long: ms=%lld at=%s:%d", (long long)(held_us / 1000), c->file,
+		    c->line);
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+/* Locks and shared memory do not work there, and SQLite cannot notice. */
+static enum rc refuse_network(const char *dir, struct err *err)
+{
+	static const struct {
+		unsigned type;
+		const char *name;
+	} remote[] = {
+		{ NFS_SUPER_MAGIC, "NFS" },   { SMB_SUPER_MAGIC, "SMB" },   { CIFS_SUPER_MAGIC, "CIFS" },
+		{ SMB2_SUPER_MAGIC, "SMB" },  { AFS_SUPER_MAGIC, "AFS" },   { AFS_FS_MAGIC, "AFS" },
+		{ CODA_SUPER_MAGIC, "Coda" }, { CEPH_SUPER_MAGIC, "Ceph" }, { OCFS2_SUPER_MAGIC, "OCFS2" },
+	};
+	struct statfs fs;
+
+	if (statfs(dir, &fs) < 0)
+		return err_sys(err, "cannot open the database's directory '%s'", dir);
+	for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
+		if ((unsigned)fs.f_type == remote[i].type)
+			return err_set(err, RC_INVALID, "database refused: '%s' is on a network filesystem (%s)",
+			    dir, remote[i].name);
+	return RC_OK;
+}
+
+/* Names of new files last only once their directory is synced; SQLite leaves that to whoever made
+ * the log, who may be gone. */
+static enum rc sync_directory(const char *dir, struct err *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum rc rc = RC_OK;
+
+	if (fd < 0)
+		return err_sys(err, "cannot open the database's directory '%s'", dir);
+	if (fsync(fd) < 0)
+		rc = err_sys(err, "cannot sync the database's directory '%s'", dir);
+	close(fd);
+	return rc;
+}
+
+/* Several users of one group share the files; the log and its index take the database's mode when
+ * they are made. Only the owner can change it, and need. */
+static void share_with_group(const char *database)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	struct stat st;
+	char path[4096];
+
+	for (int i = 0; i < 3; i++)
+		if (str_fmt(path, sizeof path, "%s%s", database, suffixes[i]) && stat(path, &st) == 0 &&
+		    (st.st_mode & 0777) != 0660 && chmod(path, 0660) < 0 && errno != EPERM)
+			log_warn("cannot set the mode of '%s': %s", path, strerror(errno));
+}
+
+static int count_wal(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	struct sqlite_conn *c = arg;
+
+	(void)db;
+	(void)name;
+	c->wal_pages = pages;
+	c->wal_new = true;
+	return SQLITE_OK;
+}
+
+/* The answer of a pragma as text, "" if it has none. */
+static enum rc ask(struct sqlite_conn *c, const char *sql, char *out, size_t size, struct err *err)
+{
+	sqlite3_stmt *s;
+	int code = sqlite3_prepare_v2(c->db, sql, -1, &s, NULL);
+
+	if (code != SQLITE_OK)
+		return sq_error(c, code, sql, err);
+	*out = '\0';
+	code = sqlite3_step(s);
+	if (code == SQLITE_ROW && sqlite3_column_text(s, 0))
+		snprintf(out, size, "%s", (const char *)sqlite3_column_text(s, 0));
+	code = sqlite3_finalize(s);
+	return code == SQLITE_OK ? RC_OK : sq_error(c, code, sql, err);
+}
+
+/*
+ * Every setting is read back: a misspelt or refused pragma is silently ignored by SQLite.
+ *
+ * 2 MiB of cache per process hold the upper levels of every index; the rest is the kernel's. No
+ * mmap: it would turn a disk error into SIGBUS, and count as memory of each process.
+ */
+static enum rc set_pragmas(struct sqlite_conn *c, struct err *err)
+{
+	static const struct {
+		const char *name, *value;
+	} pragmas[] = {
+		{ "synchronous", "1" },
+		{ "wal_autocheckpoint", "0" },
+		{ "foreign_keys", "1" },
+		{ "trusted_schema", "0" },
+		{ "recursive_triggers", "1" },
+		{ "temp_store", "2" },
+		{ "cache_size", "-2048" },
+		{ "mmap_size", "0" },
+		{ "journal_size_limit", "16777216" },
+	};
+	char sql[80], got[80];
+	enum rc rc;
+
+	for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++) {
+		snprintf(sql, sizeof sql, "PRAGMA %s = %s", pragmas[i].name, pragmas[i].value);
+		rc = ask(c, sql, got, sizeof got, err);
+		if (rc != RC_OK)
+			return rc;
+		snprintf(sql, sizeof sql, "PRAGMA %s", pragmas[i].name);
+		rc = ask(c, sql, got, sizeof got, err);
+		if (rc != RC_OK)
+			return rc;
+		if (strcmp(got, pragmas[i].value) != 0)
+			return err_set(err, RC_DB, "database setting refused: %s = %s, wanted %s",
+			    pragmas[i].name, got, pragmas[i].value);
+	}
+	return RC_OK;
+}
+
+static enum rc set_options(struct sqlite_conn *c, struct err *err)
+{
+	static const struct {
+		int option, value;
+		const char *name;
+	} options[] = {
+		{ SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, "NO_CKPT_ON_CLOSE" },
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1, "DEFENSIVE" },
+		{ SQLITE_DBCONFIG_DQS_DML, 0, "DQS_DML" },
+		{ SQLITE_DBCONFIG_DQS_DDL, 0, "DQS_DDL" },
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+		int got = -1;
+
+		sqlite3_db_config(c->db, options[i].option, options[i].value, NULL);
+		sqlite3_db_config(c->db, options[i].option, -1, &got);
+		if (got != options[i].value)
+			return err_set(err, RC_DB, "database setting refused: %s = %d, wanted %d",
+			    options[i].name, got, options[i].value);
+	}
+	return RC_OK;
+}
+
+/* The mode is kept in the file, so this changes something only once in its life. */
+static enum rc use_wal(struct sqlite_conn *c, struct err *err)
+{
+	char got[80];
+	enum rc rc = ask(c, "PRAGMA journal_mode", got, sizeof got, err);
+
+	if (rc != RC_OK || strcmp(got, "wal") == 0)
+		return rc;
+	rc = enter(c, __FILE__, __LINE__, err);
+	if (rc != RC_OK)
+		return rc;
+	rc = ask(c, "PRAGMA journal_mode = wal", got, sizeof got, err);
+	leave(c);
+	if (rc == RC_OK && strcmp(got, "wal") != 0)
+		rc = err_set(err, RC_DB, "database setting refused: journal_mode = %s, wanted wal", got);
+	return rc;
+}
+
+static enum rc prepare_transactions(struct sqlite_conn *c, struct err *err)
+{
+	const struct {
+		const char *sql;
+		sqlite3_stmt **stmt;
+	} own[] = {
+		{ "BEGIN IMMEDIATE", &c->begin },
+		{ "BEGIN", &c->begin_read },
+		{ "COMMIT", &c->commit },
+		{ "ROLLBACK", &c->rollback },
+	};
+
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+		int code = sqlite3_prepare_v3(
+		    c->db, own[i].sql, -1, SQLITE_PREPARE_PERSISTENT, own[i].stmt, NULL);
+
+		if (code != SQLITE_OK)
+			return sq_error(c, code, own[i].sql, err);
+	}
+	return RC_OK;
+}
+
+static void sq_close(void *conn)
+{
+	struct sqlite_conn *c = conn;
+
+	sqlite3_finalize(c->begin);
+	sqlite3_finalize(c->begin_read);
+	sqlite3_finalize(c->commit);
+	sqlite3_finalize(c->rollback);
+	if (sqlite3_close(c->db) != SQLITE_OK)
+		bug("database closed while in use: %s", sqlite3_errmsg(c->db));
+	turnstile_close(&c->turnstile);
+	free(c);
+}
+
+static enum rc set_up(struct sqlite_conn *c, const char *database, struct err *err)
+{
+	char got[80];
+	enum rc rc;
+
+	sqlite3_extended_result_codes(c->db, 1);
+	sqlite3_busy_timeout(c->db, BUSY_TIMEOUT_MS);
+	share_with_group(database);
+	rc = set_options(c, err);
+	if (rc == RC_OK)
+		rc = use_wal(c, err);
+	if (rc == RC_OK)
+		rc = set_pragmas(c, err);
+	if (rc == RC_OK)
+		rc = ask(c, "PRAGMA busy_timeout", got, sizeof got, err);
+	if (rc == RC_OK && atoi(got) != BUSY_TIMEOUT_MS)
+		rc = err_set(err, RC_DB, "database setting refused: busy_timeout = %s", got);
+	/* The first read makes the log where there is none. */
+	if (rc == RC_OK)
+		rc = ask(c, "SELECT COUNT(*) FROM sqlite_master", got, sizeof got, err);
+	if (rc == RC_OK)
+		rc = prepare_transactions(c, err);
+	/* Last: wal_autocheckpoint is a hook of SQLite's own in the same place. */
+	sqlite3_wal_hook(c->db, count_wal, c);
+	return rc;
+}
+
+static enum rc sq_open(const struct config *cfg, bool create, void **conn, struct err *err)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
+	struct sqlite_conn *c;
+	struct stat st;
+	char path[4096];
+	const char *dir;
+	enum rc rc;
+	int code;
+
+	if (!str_fmt(path, sizeof path, "%s", cfg->database))
+		return err_set(err, RC_INVALID, "database path too long");
+	dir = dirname(path);
+	rc = refuse_network(dir, err);
+	if (rc != RC_OK)
+		return rc;
+	if (!create && stat(cfg->database, &st) < 0 && errno == ENOENT)
+		return err_set(err, RC_NOTFOUND, "no database '%s'", cfg->database);
+	c = calloc(1, sizeof *c);
+	if (!c)
+		return err_sys(err, "cannot open the database");
+	rc = turnstile_open(&c->turnstile, cfg->database, err);
+	if (rc != RC_OK) {
+		free(c);
+		return rc;
+	}
+	code = sqlite3_open_v2(cfg->database, &c->db, flags, NULL);
+	if (code != SQLITE_OK)
+		rc = err_set(err, code_of(code), "cannot open database '%s': %s", cfg->database,
+		    c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(code));
+	if (rc == RC_OK)
+		rc = set_up(c, cfg->database, err);
+	if (rc == RC_OK)
+		rc = sync_directory(dir, err);
+	if (rc != RC_OK) {
+		sq_close(c);
+		return rc;
+	}
+	*conn = c;
+	return RC_OK;
+}
+
+/* ---- transactions --------------------------------------------------------------------------- */
+
+static int run(sqlite3_stmt *s)
+{
+	sqlite3_step(s);
+	return sqlite3_reset(s);
+}
+
+static enum rc sq_begin(void *conn, const char *file, int line, struct err *err)
+{
+	struct sqlite_conn *c = conn;
+	enum rc rc = enter(c, file, line, err);
+	int code;
+
+	if (rc != RC_OK)
+		return rc;
+	c->wal_new = false;
+	code = run(c->begin);
+	if (code != SQLITE_OK) {
+		leave(c);
+		return sq_error(c, code, "cannot begin", err);
+	}
+	return RC_OK;
+}
+
+static enum rc sq_begin_read(void *conn, struct err *err)
+{
+	struct sqlite_conn *c = conn;
+	int code = run(c->begin_read);
+
+	return code == SQLITE_OK ? RC_OK : sq_error(c, code, "cannot begin", err);
+}
+
+static void sq_rollback(void *conn)
+{
+	struct sqlite_conn *c = conn;
+
+	/* SQLite has rolled back by itself after some errors. */
+	if (!sqlite3_get_autocommit(c->db) && run(c->rollback) != SQLITE_OK)
+		bug("rollback failed: %s", sqlite3_errmsg(c->db));
+	leave(c);
+}
+
+/*
+ * Fold the log into the database, under the lock. It starts anew with the next commit, provided that
+ * nobody reads in it then. Readers that always overlap could keep it growing, so from a certain length on
+ * RESTART waits a moment for those in the log: new ones do not enter it once it is folded.
+ */
+static void fold(struct sqlite_conn *c)
+{
+	int mode = SQLITE_CHECKPOINT_PASSIVE, code;
+	struct err err;
+
+	if (c->wal_pages < WAL_CROWDED_PAGES)
+		c->wal_next_push = WAL_CROWDED_PAGES;
+	if (c->wal_pages >= c->wal_next_push) {
+		mode = SQLITE_CHECKPOINT_RESTART;
+		c->wal_next_push = c->wal_pages + WAL_BOUND_PAGES;
+		sqlite3_busy_timeout(c->db, WAL_CROWDED_WAIT_MS);
+	}
+	code = sqlite3_wal_checkpoint_v2(c->db, NULL, mode, NULL, NULL);
+	if (mode != SQLITE_CHECKPOINT_PASSIVE) {
+		sqlite3_busy_timeout(c->db, BUSY_TIMEOUT_MS);
+		if (code != SQLITE_OK && c->wal_pages >= WAL_ALARM_PAGES)
+			log_warn("database log grows, a reader stays in it: pages=%lld",
+			    (long long)c->wal_pages);
+	}
+	if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED)
+		return;
+	sq_error(c, code, "checkpoint failed", &err);
+	log_error("%s", err.text);
+}
+
+/* The log to the disk, outside the lock: concurrent callers share what the disk does. */
+static enum rc sync_log(struct sqlite_conn *c, struct err *err)
+{
+	sqlite3_file *wal = NULL;
+	int code = sqlite3_file_control(c->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+
+	if (code != SQLITE_OK || !wal || !wal->pMethods)
+		bug("no log to sync: code=%d", code);
+	code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+	if (code == SQLITE_OK)
+		return RC_OK;
+	c->broken = true;
+	return err_set(err, RC_DB, "sync of the database log failed: %s", sqlite3_errstr(code));
+}
+
+static enum rc sq_commit(void *conn, bool durable, struct err *err)
+{
+	struct sqlite_conn *c = conn;
+	int code = run(c->commit);
+	enum rc rc;
+
+	if (code != SQLITE_OK) {
+		rc = sq_error(c, code, "commit failed", err);
+		sq_rollback(c);
+		return rc;
+	}
+	if (c->wal_new && c->wal_pages >= WAL_BOUND_PAGES)
+		fold(c);
+	leave(c);
+	if (c->broken)
+		return err_set(err, RC_DB, "sync of the database failed");
+	return durable ? sync_log(c, err) : RC_OK;
+}
+
+static enum rc sq_checkpoint(void *conn, struct err *err)
+{
+	struct sqlite_conn *c = conn;
+	enum rc rc = enter(c, __FILE__, __LINE__, err);
+	int code;
+
+	if (rc != RC_OK)
+		return rc;
+	code = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	leave(c);
+	return code == SQLITE_OK ? RC_OK : sq_error(c, code, "checkpoint failed", err);
+}
+
+/* ---- statements ----------------------------------------------------------------------------- */
+
+/* Parameters are $1 … $n and nothing else. To SQLite these are names, numbered as they appear, and
+ * `$1::bigint` is another name. As many different ones as there are parameters, all of $1 … $n found:
+ * then there is no other. */
+static enum rc sq_prepare(void *conn, const char *text, void **out, struct err *err)
+{
+	struct sqlite_conn *c = conn;
+	struct sqlite_stmt *st;
+	sqlite3_stmt *s;
+	const char *rest;
+	char name[16];
+	int n, code = sqlite3_prepare_v3(c->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s, &rest);
+
+	if (code != SQLITE_OK)
+		return sq_error(c, code, "", err);
+	if (!s || rest[strspn(rest, " \t\n;")]) {
+		sqlite3_finalize(s);
+		return err_set(err, RC_DB, "not one statement");
+	}
+	n = sqlite3_bind_parameter_count(s);
+	st = malloc(sizeof *st + (size_t)n * sizeof *st->index);
+	if (!st)
+		bug("out of memory");
+	*st = (struct sqlite_stmt){ .s = s, .conn = c, .n = n };
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof name, "$%d", i + 1);
+		st->index[i] = sqlite3_bind_parameter_index(s, name);
+		if (st->index[i] == 0) {
+			sqlite3_finalize(s);
+			free(st);
+			return err_set(err, RC_DB, "parameters are not $1 to $%d: %s is missing", n, name);
+		}
+	}
+	*out = st;
+	return RC_OK;
+}
+
+static void sq_finalize(void *stmt)
+{
+	struct sqlite_stmt *st = stmt;
+
+	sqlite3_finalize(st->s);
+	free(st);
+}
+
+static bool sq_writes(void *stmt)
+{
+	return !sqlite3_stmt_readonly(((struct sqlite_stmt *)stmt)->s);
+}
+
+static size_t sq_parameters(void *stmt)
+{
+	return (size_t)((struct sqlite_stmt *)stmt)->n;
+}
+
+static enum rc sq_bind(void *stmt, size_t number, const struct db_arg *arg, struct err *err)
+{
+	struct sqlite_stmt *st = stmt;
+	int index = st->index[number - 1], code = SQLITE_MISUSE;
+
+	switch (arg->type) {
+	case DB_ARG_NULL:
+		code = sqlite3_bind_null(st->s, index);
+		break;
+	case DB_ARG_INT:
+		code = sqlite3_bind_int64(st->s, index, arg->i);
+		break;
+	case DB_ARG_TEXT:
+		code = sqlite3_bind_text64(st->s, index, arg->s, arg->len, SQLITE_STATIC, SQLITE_UTF8);
+		break;
+	}
+	return code == SQLITE_OK ? RC_OK : sq_error(st->conn, code, "cannot bind", err);
+}
+
+static enum rc sq_step(void *stmt, struct err *err)
+{
+	struct sqlite_stmt *st = stmt;
+	int code = sqlite3_step(st->s);
+
+	if (code == SQLITE_ROW)
+		return RC_OK;
+	return code == SQLITE_DONE ? RC_DONE : sq_error(st->conn, code, "", err);
+}
+
+/* Bindings go too: the texts belong to a caller who is leaving. */
+static void sq_reset(void *stmt)
+{
+	struct sqlite_stmt *st = stmt;
+
+	sqlite3_reset(st->s);
+	sqlite3_clear_bindings(st->s);
+}
+
+static int64_t sq_changes(void *conn)
+{
+	return sqlite3_changes64(((struct sqlite_conn *)conn)->db);
+}
+
+static int64_t sq_column_int(void *stmt, int column)
+{
+	return sqlite3_column_int64(((struct sqlite_stmt *)stmt)->s, column);
+}
+
+static const char *sq_column_text(void *stmt, int column, size_t *len)
+{
+	sqlite3_stmt *s = ((struct sqlite_stmt *)stmt)->s;
+	const char *text = (const char *)sqlite3_column_text(s, column);
+
+	*len = text ? (size_t)sqlite3_column_bytes(s, column) : 0;
+	return text;
+}
+
+static bool sq_column_null(void *stmt, int column)
+{
+	return sqlite3_column_type(((struct sqlite_stmt *)stmt)->s, column) == SQLITE_NULL;
+}
+
+static enum rc sq_script(void *conn, const char *text, struct err *err)
+{
+	struct sqlite_conn *c = conn;
+	int code = sqlite3_exec(c->db, text, NULL, NULL, NULL);
+
+	if (code != SQLITE_OK)
+		return sq_error(c, code, "script failed", err);
+	if (sqlite3_get_autocommit(c->db))
+		return err_set(err, RC_DB, "script ended its transaction");
+	return RC_OK;
+}
+
+static int64_t sq_lease_clock_ms(void *conn)
+{
+	(void)conn;
+	return clock_boot_ms();
+}
+
+static bool sq_broken(void *conn)
+{
+	return ((struct sqlite_conn *)conn)->broken;
+}
+
+const struct db_engine db_engine_sqlite = {
+	.name = "sqlite",
+	.dialect = SQL_FOR_SQLITE,
+	.open = sq_open,
+	.close = sq_close,
+	.begin = sq_begin,
+	.begin_read = sq_begin_read,
+	.commit = sq_commit,
+	.rollback = sq_rollback,
+	.prepare = sq_prepare,
+	.finalize = sq_finalize,
+	.writes = sq_writes,
+	.parameters = sq_parameters,
+	.bind = sq_bind,
+	.step = sq_step,
+	.reset = sq_reset,
+	.changes = sq_changes,
+	.column_int = sq_column_int,
+	.column_text = sq_column_text,
+	.column_null = sq_column_null,
+	.script = sq_script,
+	.lease_clock_ms = sq_lease_clock_ms,
+	.checkpoint = sq_checkpoint,
+	.broken = sq_broken,
+};
