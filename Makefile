@@ -4,7 +4,7 @@
 #   core/*.c       libcore.a, linked into every program
 #   fcgi/*.c       dropmill-web         (libfcgi appears here and nowhere else)
 #   processor/*.c  dropmill-processor
-#   cli/*.c        dropmill
+#   cli/*.c        dropmill; cli/supervise.c alone is dropmill-supervise
 #   tools/NAME.c   dropmill-NAME each, with tools/lib/*.c; they draw from libcore.a only what they use
 #   t/unit/NAME.c  $(BUILD)/t/NAME      unit tests; t/fuzz/NAME.c: fuzz targets; bench/NAME.c: benchmarks
 #
@@ -77,7 +77,7 @@ GEN_O   := $(patsubst $(BUILD)/gen/%.c,$(BUILD)/obj/gen/%.o,$(GEN_C))
 CORE_O  := $(call obj,$(CORE_C)) $(GEN_O)
 FCGI_O  := $(call obj,$(filter-out fcgi/main.c,$(FCGI_C)))
 PROC_O  := $(call obj,$(filter-out processor/main.c,$(PROC_C)))
-CLI_O   := $(call obj,$(CLI_C))
+CLI_O   := $(call obj,$(filter-out cli/supervise.c,$(CLI_C)))
 TLIB_O  := $(call obj,$(TLIB_C))
 
 CORE_A := $(BUILD)/libcore.a
@@ -88,7 +88,7 @@ TOOL_A := $(BUILD)/libtools.a
 TOOLS    := $(patsubst tools/%.c,$(BUILD)/dropmill-%,$(TOOLS_C))
 PROGRAMS := $(if $(wildcard fcgi/main.c),$(BUILD)/dropmill-web) \
 	$(if $(wildcard processor/main.c),$(BUILD)/dropmill-processor) \
-	$(if $(wildcard cli/main.c),$(BUILD)/dropmill) $(TOOLS)
+	$(if $(wildcard cli/main.c),$(BUILD)/dropmill) $(BUILD)/dropmill-supervise $(TOOLS)
 UNITS    := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(UNIT_C))
 REPLAYS  := $(patsubst t/fuzz/%.c,$(BUILD)/t/replay-%,$(FUZZ_C))
 FUZZERS  := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_C))
@@ -174,6 +174,9 @@ $(BUILD)/dropmill-processor: $(BUILD)/obj/processor/main.o $(PROC_A) $(CORE_A)
 $(BUILD)/dropmill: $(CLI_O) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(ALL_LIBS)
+$(BUILD)/dropmill-supervise: $(BUILD)/obj/cli/supervise.o $(CORE_A)
+	$(call say,LINK,$@)
+	$(link) $(ALL_LIBS)
 $(TOOLS): $(BUILD)/dropmill-%: $(BUILD)/obj/tools/%.o $(TOOL_A) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(ALL_LIBS)
@@ -190,7 +193,7 @@ $(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(FCGI_A) $(PROC_A) $(TOOL_
 
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(CORE_O) $(FCGI_O) $(PROC_O) $(CLI_O) $(TLIB_O) \
-	$(call obj,fcgi/main.c processor/main.c $(TOOLS_C) $(UNIT_C) $(FUZZ_C) $(BENCH_C)))
+	$(call obj,fcgi/main.c processor/main.c cli/supervise.c $(TOOLS_C) $(UNIT_C) $(FUZZ_C) $(BENCH_C)))
 
 # ---- tests -----------------------------------------------------------------------------------------
 .PHONY: test asan clean
@@ -224,6 +227,44 @@ $(FUZZDIR)/%: $(BUILD)/obj/t/fuzz/%.o $(FCGI_A) $(PROC_A) $(TOOL_A) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) -fsanitize=fuzzer $(FCGI_LIBS) $(ALL_LIBS)
 
+# ---- run -------------------------------------------------------------------------------------------
+# scripts/run becomes the supervisor, so that it is this make's own child and gets its signals.
+.PHONY: run up stop
+export PORT STATE LISTEN BUILD
+run:
+	$(Q)scripts/deps run
+	$(Q)$(MAKE) programs
+	$(Q)exec scripts/run
+up:
+	$(Q)scripts/deps run
+	$(Q)$(MAKE) programs
+	$(Q)scripts/run --detach
+stop:
+	$(Q)scripts/run --stop
+
 clean:
+	$(Q)scripts/run --clean
 	rm -rf build build-* public/vendor
-	find public -name '*.gz' -delete 2>/dev/null || true
+	$(Q)if [ -d public ]; then find public -name '*.gz' -delete; fi
+
+# ---- check, bench, soak ----------------------------------------------------------------------------
+.PHONY: check bench soak
+check:
+	$(Q)scripts/deps check
+	$(Q)$(MAKE) BUILD=build-check WERROR=1 programs units benches
+	$(Q)BUILD=build-check scripts/check
+bench:
+	$(Q)scripts/deps test
+	$(Q)$(MAKE) programs benches
+	$(Q)bench/run
+soak:
+	$(Q)scripts/deps test
+	$(Q)$(MAKE) programs units
+	$(Q)DROPMILL_SOAK=1 CMOCKA_MESSAGE_OUTPUT=TAP prove -v $(or $(TEST),$(sort $(wildcard t/[5-8]*.t)))
+
+# ---- install ---------------------------------------------------------------------------------------
+# Programs, templates, static files and the sample configuration; an existing configuration is kept.
+.PHONY: install
+SYSCONF ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)/dropmill
+install: build
+	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONF='$(SYSCONF)' BUILD='$(BUILD)' scripts/install
