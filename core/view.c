@@ -213,14 +213,11 @@ enum view_type view_type(const struct view *v)
 	return v ? (enum view_type)v->type : VIEW_NULL;
 }
 
-const struct view *view_find(
+const struct view *view_seek(
     const struct view *obj, const char *key, size_t len, uint32_t hash, uint32_t *hint)
 {
-	const struct view_member *m;
+	const struct view_member *m = lookup((const struct view_node *)obj, key, len, hash);
 
-	if (*hint < obj->len && view_key_is(obj->members + *hint, key, len, hash))
-		return view_deref(&obj->members[*hint].value);
-	m = lookup((const struct view_node *)obj, key, len, hash);
 	if (!m)
 		return NULL;
 	*hint = (uint32_t)(m - obj->members);

@@ -86,9 +86,33 @@ static inline uint32_t view_hash(const char *key, size_t len)
 	return (uint32_t)(h ^ h >> 32);
 }
 
-static inline bool view_key_is(const struct view_member *m, const char *key, size_t len, uint32_t hash)
+/* Keys are short: comparing them here beats a call. */
+static inline bool view_same(const char *a, const char *b, size_t len)
 {
-	return m->hash == hash && m->key_len == len && memcmp(m->key, key, len) == 0;
+	uint32_t x, y;
+
+	for (; len >= 8; a += 8, b += 8, len -= 8)
+		if (view_load(a, 8) != view_load(b, 8))
+			return false;
+	if (len >= 4) {
+		memcpy(&x, a, 4);
+		memcpy(&y, b, 4);
+		if (x != y)
+			return false;
+		a += 4;
+		b += 4;
+		len -= 4;
+	}
+	for (; len; a++, b++, len--)
+		if (*a != *b)
+			return false;
+	return true;
+}
+
+static inline bool view_key_is(
+    const struct view_member *m, const char *key, size_t len, uint32_t hash)
+{
+	return m->hash == hash && m->key_len == len && view_same(m->key, key, len);
 }
 
 /* The value a slot stands for. */
@@ -97,10 +121,21 @@ static inline const struct view *view_deref(const struct view *v)
 	return v->type == VIEW_LINK ? v->link : v;
 }
 
-/* The member of that name, or NULL. *hint is the place it was found at last time, tried first, and is
- * left at the place where it is now. obj must be an object. */
-const struct view *view_find(const struct view *obj, const char *key, size_t len, uint32_t hash,
-    uint32_t *hint);
+/* What view_find does when neither the hint nor `seen` settle it. */
+const struct view *view_seek(
+    const struct view *obj, const char *key, size_t len, uint32_t hash, uint32_t *hint);
+
+/* The member of that name, or NULL. *hint is the place it was found at last time, which is tried
+ * first, and is left at the place where it is now. obj must be an object. */
+static inline const struct view *view_find(
+    const struct view *obj, const char *key, size_t len, uint32_t hash, uint32_t *hint)
+{
+	if (*hint < obj->len && view_key_is(obj->members + *hint, key, len, hash))
+		return view_deref(&obj->members[*hint].value);
+	if (!(((const struct view_node *)obj)->seen >> (hash & 63) & 1))
+		return NULL;
+	return view_seek(obj, key, len, hash, hint);
+}
 
 /* Print into `out` as JavaScript prints a number: the shortest digits that read back as the same
  * number, an exponent only from 1e21 up and below 1e-6;
