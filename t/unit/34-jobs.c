@@ -1,0 +1,543 @@
+/*
+ * Jobs and claims on a real database: what people and processors do to jobs, in every order that
+ * has consequences, with the invariants checked after each test.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/claim.h"
+#include "core/clock.h"
+#include "core/job.h"
+#include "core/migrate.h"
+
+static char dir[64];
+static struct config cfg;
+static struct arena arena;
+static struct db *db;
+static struct err err;
+static const struct scope other_org = { .org_id = 2, .project_id = 2, .user_id = 2, .user_name = "eve" };
+
+#define OK(call) assert_rc((call), RC_OK, __LINE__)
+#define RC(expected, call) assert_rc((call), (expected), __LINE__)
+
+static void assert_rc(enum rc rc, enum rc expected, int line)
+{
+	if (rc != expected)
+		fail_msg("line %d: %s instead of %s: %s", line, rc_name(rc), rc_name(expected), err.text);
+}
+
+static int remove_entry(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
+{
+	(void)sb;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	int applied;
+
+	(void)state;
+	snprintf(dir, sizeof dir, "/tmp/dropmill-jobs-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	arena_init(&arena);
+	cfg.database = arena_printf(&arena, "%s/test.db", dir);
+	OK(migrate_run(&cfg, &applied, &err));
+	assert_true(applied > 0);
+	OK(db_open(&cfg, &db, &err));
+	return 0;
+}
+
+static void report(void *arg, const char *text)
+{
+	(void)arg;
+	print_error("invariant broken: %s\n", text);
+}
+
+static int teardown(void **state)
+{
+	int64_t bad = 0;
+
+	(void)state;
+	OK(check_run(db, NULL, report, NULL, &bad, &err));
+	db_close(db);
+	db = NULL;
+	arena_release(&arena);
+	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	return bad ? -1 : 0;
+}
+
+/* A job of a type with a priority; its id. */
+static int64_t make(const char *type, int64_t priority, const char *name, int64_t max_retries)
+{
+	struct job_new job = { .name = name, .job_type = type, .type_version = 1, .priority = priority,
+		.max_retries = max_retries };
+
+	OK(db_begin(db, &err));
+	OK(job_create(db, &scope_local, &job, 1, &err));
+	OK(db_commit_durable(db, &err));
+	return job.id;
+}
+
+static struct job look(int64_t id)
+{
+	struct job job;
+	char key[24];
+
+	snprintf(key, sizeof key, "%lld", (long long)id);
+	OK(job_find(db, &scope_local, key, &arena, &job, &err));
+	return job;
+}
+
+/* Claim up to `want` of the types a and b. */
+static size_t take(size_t want, struct claim **out)
+{
+	struct claim_slot slots[] = { { "a", -1 }, { "b", -1 } };
+	size_t n;
+
+	OK(db_begin(db, &err));
+	OK(claim_take(db, 1, slots, 2, want, 60000, &arena, out, &n, &err));
+	OK(db_commit(db, &err));
+	return n;
+}
+
+static enum rc end(const struct claim *c, const struct claim_end *how)
+{
+	enum rc rc;
+
+	OK(db_begin(db, &err));
+	rc = claim_end(db, c->job.id, c->token, how, &err);
+	OK(db_commit_durable(db, &err));
+	return rc;
+}
+
+#define NO_FIGURES .cpu_ms = -1, .peak_bytes = -1, .log_bytes = -1
+static const struct claim_end completed = { .action = JOB_COMPLETE, .result = "fine", NO_FIGURES };
+static const struct claim_end failed = { .action = JOB_FAIL, .error = "broken", NO_FIGURES };
+static const struct claim_end cancelled = { .action = JOB_CANCEL, NO_FIGURES };
+static const struct claim_end lost = { .action = JOB_RELEASE, .error = "lost", .counts = true, NO_FIGURES };
+
+static void a_job_is_found_by_id_and_uuid_only_in_its_org(void **state)
+{
+	struct file file = { .name = "in.csv", .content_type = "text/csv", .size_bytes = 5, .job_id = 0 };
+	struct job_new new = { .name = "in.csv", .job_type = "a", .type_version = 3, .files = &file, .file_count = 1 };
+	struct job by_uuid;
+	struct file *files;
+	struct job_event *events;
+	size_t n;
+
+	(void)state;
+	uuid_new(file.uuid);
+	OK(db_begin(db, &err));
+	OK(job_create(db, &scope_local, &new, 1, &err));
+	OK(db_commit_durable(db, &err));
+	OK(job_find(db, &scope_local, new.uuid, &arena, &by_uuid, &err));
+	assert_int_equal(by_uuid.id, new.id);
+	assert_int_equal(by_uuid.size_bytes, 5);
+	assert_int_equal(by_uuid.total_items, -1);
+	for (char *p = new.uuid; *p; p++)
+		*p = *p >= 'a' && *p <= 'f' ? (char)(*p - 32) : *p;
+	OK(job_find(db, &scope_local, new.uuid, &arena, &by_uuid, &err));
+	RC(RC_NOTFOUND, job_find(db, &other_org, new.uuid, &arena, &by_uuid, &err));
+	RC(RC_NOTFOUND, job_find(db, &other_org, "1", &arena, &by_uuid, &err));
+	RC(RC_NOTFOUND, job_find(db, &scope_local, "1 OR 1=1", &arena, &by_uuid, &err));
+	RC(RC_NOTFOUND, job_find(db, &scope_local, "99", &arena, &by_uuid, &err));
+	RC(RC_NOTFOUND, job_act(db, &other_org, new.id, JOB_CANCEL, NULL, &err));
+	RC(RC_NOTFOUND, job_delete(db, &other_org, new.id, &arena, &files, &n, &err));
+	OK(job_files(db, &other_org, new.id, &arena, &files, &n, &err));
+	assert_int_equal(n, 0);
+	OK(job_files(db, &scope_local, new.id, &arena, &files, &n, &err));
+	assert_int_equal(n, 1);
+	assert_string_equal(files[0].name, "in.csv");
+	OK(job_history(db, &scope_local, new.id, &arena, &events, &n, &err));
+	assert_int_equal(n, 1);
+	assert_int_equal(events[0].status, JOB_PENDING);
+	assert_string_equal(events[0].actor, "local");
+	OK(job_delete(db, &scope_local, new.id, &arena, &files, &n, &err));
+	assert_int_equal(n, 1);
+	RC(RC_NOTFOUND, job_find(db, &scope_local, "1", &arena, &by_uuid, &err));
+}
+
+/* Walk all pages in one direction and back; every job is seen once each way, in order. */
+static void walk(const struct job_filter *base, const int64_t *expect, size_t count)
+{
+	struct job_filter f = *base;
+	struct job_page page;
+	size_t seen = 0;
+
+	do {
+		OK(job_list(db, &scope_local, &f, &arena, &page, &err));
+		for (size_t i = 0; i < page.n; i++)
+			assert_int_equal(page.jobs[i].id, expect[seen + i]);
+		assert_int_equal(page.more_before, seen > 0);
+		seen += page.n;
+		f.after = page.n ? page.jobs[page.n - 1].id : 0;
+	} while (page.more_after);
+	assert_int_equal(seen, count);
+	f.after = 0;
+	while (page.n && page.more_before) {
+		seen -= page.n;
+		f.before = page.jobs[0].id;
+		OK(job_list(db, &scope_local, &f, &arena, &page, &err));
+		for (size_t i = 0; i < page.n; i++)
+			assert_int_equal(page.jobs[i].id, expect[seen - page.n + i]);
+		assert_true(page.more_after);
+	}
+	assert_int_equal(seen, page.n);
+}
+
+static void pages_show_every_job_once_in_both_directions(void **state)
+{
+	static const char *const words[] = { "report", "photo", "M\xc3\xa4rz", "50%_off\"quoted\"" };
+	enum { N = 100 };
+	int64_t ids[N], expect[N];
+
+	(void)state;
+	for (int i = 0; i < N; i++) {
+		char name[64];
+
+		snprintf(name, sizeof name, "%s-%d.csv", words[i % 4], i);
+		ids[i] = make(i % 3 ? "a" : "b", 0, name, 0);
+		if (i % 5 == 0)
+			OK(job_act(db, &scope_local, ids[i], JOB_CANCEL, NULL, &err));
+	}
+	for (int variant = 0; variant < 64; variant++) {
+		struct job_filter f = { .limit = 7, .oldest_first = variant & 1, .by_status = variant & 2,
+			.status = JOB_CANCELLED, .job_type = variant & 4 ? "b" : NULL,
+			.q = variant >> 3 ? words[(variant >> 3) % 4] : NULL };
+		size_t count = 0;
+
+		for (int k = 0; k < N; k++) {
+			int i = f.oldest_first ? k : N - 1 - k;
+
+			if ((!f.by_status || i % 5 == 0) && (!f.job_type || i % 3 == 0) &&
+			    (!f.q || f.q == words[i % 4]))
+				expect[count++] = ids[i];
+		}
+		walk(&f, expect, count);
+	}
+	struct job_filter f = { .limit = 101 };
+	struct job_page page;
+
+	RC(RC_INVALID, job_list(db, &scope_local, &f, &arena, &page, &err));
+	f = (struct job_filter){ .q = "ab" };
+	RC(RC_INVALID, job_list(db, &scope_local, &f, &arena, &page, &err));
+	f = (struct job_filter){ .q = "nothing like it" };
+	OK(job_list(db, &scope_local, &f, &arena, &page, &err));
+	assert_int_equal(page.n, 0);
+	f = (struct job_filter){ 0 };
+	OK(job_list(db, &other_org, &f, &arena, &page, &err));
+	assert_int_equal(page.n, 0);
+	f.q = "report";
+	OK(job_list(db, &other_org, &f, &arena, &page, &err));
+	assert_int_equal(page.n, 0);
+}
+
+static void an_action_happens_once_and_is_counted(void **state)
+{
+	int64_t counts[JOB_STATUS_MAX], before, after, id = make("a", 0, "x", 0);
+
+	(void)state;
+	OK(project_version(db, &scope_local, &before, &err));
+	RC(RC_CONFLICT, job_act(db, &scope_local, id, JOB_RETRY, NULL, &err));
+	OK(job_act(db, &scope_local, id, JOB_CANCEL, "by hand", &err));
+	RC(RC_CONFLICT, job_act(db, &scope_local, id, JOB_CANCEL, NULL, &err));
+	assert_non_null(strstr(err.text, "retry"));
+	OK(project_version(db, &scope_local, &after, &err));
+	assert_int_equal(after, before + 1);
+	OK(job_act(db, &scope_local, id, JOB_RETRY, NULL, &err));
+	RC(RC_CONFLICT, job_act(db, &scope_local, id, JOB_RETRY, NULL, &err));
+	assert_int_equal(look(id).retry_count, 1);
+	assert_int_equal(look(id).completed_at, 0);
+	OK(job_counts(db, &scope_local, counts, &err));
+	assert_int_equal(counts[JOB_PENDING], 1);
+	assert_int_equal(counts[JOB_CANCELLED], 0);
+}
+
+static void a_finished_attempt_is_recorded_with_its_outputs(void **state)
+{
+	struct file out = { .name = "profile.json", .content_type = "application/json", .size_bytes = 9 };
+	struct claim_end how = { .action = JOB_COMPLETE, .result = "9 rows", .outputs = &out, .output_count = 1,
+		.cpu_ms = 12, .peak_bytes = 4096, .log_bytes = 3 };
+	int64_t id = make("a", 0, "x", 0);
+	struct job_page page;
+	struct file *files;
+	struct claim *c;
+	size_t n;
+
+	(void)state;
+	uuid_new(out.uuid);
+	assert_int_equal(take(5, &c), 1);
+	assert_int_equal(c->job.id, id);
+	assert_int_equal(c->job.attempt, 1);
+	assert_int_equal(look(id).status, JOB_PROCESSING);
+	assert_int_equal(take(5, &c), 0);
+	assert_true(look(id).started_at > 0);
+	OK(job_list(db, &scope_local, &(struct job_filter){ 0 }, &arena, &page, &err));
+	RC(RC_NOTFOUND, claim_state(db, id, "00000000000000000000000000000000", &(enum job_status){ 0 }, &err));
+	struct claim held = { .job.id = id };
+	struct db_cursor cur;
+
+	OK(db_one(db, &cur, SQL_CLAIM_EXPIRED, DB_ARGS(DB_INT(INT64_MAX), DB_INT(1)), &err));
+	memcpy(held.token, db_text(&cur, 1, NULL), TOKEN_SIZE);
+	db_finish(&cur);
+	OK(end(&held, &how));
+	RC(RC_NOTFOUND, end(&held, &how));
+	assert_int_equal(look(id).status, JOB_COMPLETED);
+	assert_int_equal(look(id).progress, 100);
+	assert_int_equal(look(id).files_out, 1);
+	assert_int_equal(look(id).cpu_ms, 12);
+	assert_string_equal(look(id).result, "9 rows");
+	OK(job_list(db, &scope_local, &(struct job_filter){ 0 }, &arena, &page, &err));
+	OK(job_outputs(db, &scope_local, &page, &arena, &files, &n, &err));
+	assert_int_equal(n, 1);
+	assert_string_equal(files[0].uuid, out.uuid);
+	RC(RC_CONFLICT, job_act(db, &scope_local, id, JOB_RETRY, NULL, &err));
+}
+
+static void a_stale_token_changes_nothing(void **state)
+{
+	struct claim_progress p = { .percent = 50, .step = "half", .total = -1, .processed = -1, .rejected = -1 };
+	int64_t id = make("a", 0, "x", 2);
+	struct claim *first, *second;
+	int64_t n, due;
+
+	(void)state;
+	assert_int_equal(take(1, &first), 1);
+	OK(db_begin(db, &err));
+	OK(worker_expire(db, 1, &err));
+	OK(claim_sweep(db, 0, &n, &due, &err));
+	OK(db_commit(db, &err));
+	assert_int_equal(n, 1);
+	assert_int_equal(look(id).status, JOB_PENDING);
+	assert_int_equal(look(id).retry_count, 1);
+	assert_int_equal(take(1, &second), 1);
+	assert_string_not_equal(first->token, second->token);
+	assert_int_equal(second->job.attempt, 2);
+	OK(db_begin(db, &err));
+	RC(RC_NOTFOUND, claim_renew(db, id, first->token, 60000, &err));
+	RC(RC_NOTFOUND, claim_progress(db, id, first->token, &p, &err));
+	RC(RC_NOTFOUND, claim_end(db, id, first->token, &completed, &err));
+	OK(claim_renew(db, id, second->token, 60000, &err));
+	OK(claim_progress(db, id, second->token, &p, &err));
+	OK(db_commit(db, &err));
+	assert_int_equal(look(id).progress, 50);
+	assert_string_equal(look(id).current_step, "half");
+	OK(end(second, &failed));
+	assert_string_equal(look(id).error, "broken");
+}
+
+static void a_cancelled_job_runs_again_only_when_its_processes_are_gone(void **state)
+{
+	int64_t id = make("a", 0, "x", 0);
+	enum job_status s;
+	struct claim *c, *again;
+
+	(void)state;
+	assert_int_equal(take(1, &c), 1);
+	OK(job_act(db, &scope_local, id, JOB_CANCEL, NULL, &err));
+	assert_int_equal(look(id).status, JOB_CANCELLED);
+	OK(claim_state(db, id, c->token, &s, &err));
+	assert_int_equal(s, JOB_CANCELLED);
+	OK(job_act(db, &scope_local, id, JOB_RETRY, NULL, &err));
+	assert_int_equal(look(id).status, JOB_PENDING);
+	assert_int_equal(take(1, &again), 0);
+	RC(RC_NOTFOUND, end(c, &completed));
+	assert_int_equal(look(id).status, JOB_PENDING);
+	assert_int_equal(take(1, &again), 1);
+	OK(job_act(db, &scope_local, id, JOB_CANCEL, NULL, &err));
+	OK(end(again, &cancelled));
+	assert_int_equal(look(id).status, JOB_CANCELLED);
+	OK(job_act(db, &scope_local, id, JOB_RETRY, NULL, &err));
+	assert_int_equal(take(1, &c), 1);
+}
+
+static void retries_end_and_a_hand_back_costs_nothing(void **state)
+{
+	struct claim_end hand_back = { .action = JOB_RELEASE, .error = "the processor stops", NO_FIGURES };
+	int64_t id = make("a", 0, "x", 1);
+	struct claim *c;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(take(1, &c), 1);
+		OK(end(c, &hand_back));
+	}
+	assert_int_equal(look(id).retry_count, 0);
+	assert_int_equal(take(1, &c), 1);
+	OK(end(c, &lost));
+	assert_int_equal(look(id).status, JOB_PENDING);
+	assert_int_equal(take(1, &c), 1);
+	OK(end(c, &lost));
+	assert_int_equal(look(id).status, JOB_FAILED);
+	assert_int_equal(look(id).retry_count, 1);
+	assert_string_equal(look(id).error, "lost (after 2 attempts)");
+	OK(job_act(db, &scope_local, id, JOB_RETRY, NULL, &err));
+	assert_int_equal(look(id).retry_count, 2);
+	assert_int_equal(take(1, &c), 1);
+	OK(end(c, &lost));
+	assert_int_equal(look(id).status, JOB_PENDING);
+}
+
+static void the_third_crash_is_the_last(void **state)
+{
+	struct claim_end crash = { .action = JOB_RELEASE, .error = "runner died", .counts = true, .crashed = true,
+		NO_FIGURES };
+	int64_t id = make("a", 0, "poison", 100);
+	struct claim *c;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(take(1, &c), 1);
+		OK(end(c, &crash));
+	}
+	assert_int_equal(look(id).status, JOB_FAILED);
+	assert_non_null(strstr(look(id).error, "quarantined"));
+}
+
+static void priority_then_turns_then_age(void **state)
+{
+	struct claim *c;
+	int64_t low[6], urgent, b[3];
+	size_t n;
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		low[i] = make("a", 0, "x", 0);
+	for (int i = 0; i < 3; i++)
+		b[i] = make("b", 0, "x", 0);
+	urgent = make("a", 9, "x", 0);
+	n = take(1, &c);
+	assert_int_equal(n, 1);
+	assert_int_equal(c[0].job.id, urgent);
+	/* a has had one turn, so b goes first; then they alternate */
+	n = take(4, &c);
+	assert_int_equal(n, 4);
+	int of_b = 0;
+	for (size_t i = 0; i < n; i++) {
+		of_b += strcmp(c[i].job.job_type, "b") == 0;
+		assert_true(c[i].job.id == b[0] || c[i].job.id == b[1] || c[i].job.id == b[2] ||
+		    c[i].job.id == low[0] || c[i].job.id == low[1]);
+	}
+	assert_in_range(of_b, 2, 3);
+	n = take(100, &c);
+	assert_int_equal(n, 5);
+}
+
+static void a_host_takes_no_more_of_a_type_than_it_has_slots(void **state)
+{
+	struct claim_slot slots[] = { { "a", 2 }, { "b", -1 } };
+	struct claim *c;
+	size_t n;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		make("a", 5, "x", 0);
+		make("b", 0, "x", 0);
+		make("c", 9, "x", 0);
+	}
+	OK(db_begin(db, &err));
+	OK(claim_take(db, 1, slots, 2, 20, 60000, &arena, &c, &n, &err));
+	OK(db_commit(db, &err));
+	assert_int_equal(n, 7);
+	assert_int_equal(slots[0].free, 0);
+}
+
+static void a_delayed_job_waits_for_its_time(void **state)
+{
+	struct job_new job = { .name = "x", .job_type = "a", .type_version = 1, .run_at = clock_wall_ms() + 150 };
+	int64_t n, due, at;
+	struct claim *c;
+
+	(void)state;
+	OK(db_begin(db, &err));
+	OK(job_create(db, &scope_local, &job, 1, &err));
+	OK(claim_sweep(db, 0, &n, &due, &err));
+	OK(claim_next_due(db, &at, &err));
+	OK(db_commit(db, &err));
+	assert_int_equal(due, 0);
+	assert_int_equal(at, job.run_at);
+	assert_int_equal(take(1, &c), 0);
+	usleep(200000);
+	OK(db_begin(db, &err));
+	OK(claim_sweep(db, 0, &n, &due, &err));
+	OK(db_commit(db, &err));
+	assert_int_equal(due, 1);
+	assert_int_equal(take(1, &c), 1);
+}
+
+static void deleting_a_running_job_leaves_nothing_behind(void **state)
+{
+	int64_t id = make("a", 0, "x", 0);
+	struct file *files;
+	struct claim *c;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(take(1, &c), 1);
+	OK(job_delete(db, &scope_local, id, &arena, &files, &n, &err));
+	RC(RC_NOTFOUND, end(c, &completed));
+	RC(RC_NOTFOUND, job_delete(db, &scope_local, id, &arena, &files, &n, &err));
+}
+
+static void a_repeated_request_gets_the_first_answer(void **state)
+{
+	const char *answer = NULL;
+
+	(void)state;
+	RC(RC_NOTFOUND, idempotency_lookup(db, &scope_local, "k", "h1", &arena, &answer, &err));
+	OK(db_begin(db, &err));
+	OK(idempotency_store(db, &scope_local, "k", "h1", "{\"jobs\":[1]}", &err));
+	OK(db_commit_durable(db, &err));
+	OK(idempotency_lookup(db, &scope_local, "k", "h1", &arena, &answer, &err));
+	assert_string_equal(answer, "{\"jobs\":[1]}");
+	RC(RC_INVALID, idempotency_lookup(db, &scope_local, "k", "h2", &arena, &answer, &err));
+	RC(RC_NOTFOUND, idempotency_lookup(db, &other_org, "k", "h1", &arena, &answer, &err));
+	OK(db_begin(db, &err));
+	RC(RC_CONFLICT, idempotency_store(db, &scope_local, "k", "h2", "{}", &err));
+	db_rollback(db);
+}
+
+static void back_off_doubles_and_is_bounded(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		assert_in_range(claim_backoff_ms(1000, 1), 750, 1250);
+		assert_in_range(claim_backoff_ms(1000, 3), 3000, 5000);
+		assert_in_range(claim_backoff_ms(1000, 60), 2700000, 4500000);
+	}
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_job_is_found_by_id_and_uuid_only_in_its_org),
+		TEST(pages_show_every_job_once_in_both_directions),
+		TEST(an_action_happens_once_and_is_counted),
+		TEST(a_finished_attempt_is_recorded_with_its_outputs),
+		TEST(a_stale_token_changes_nothing),
+		TEST(a_cancelled_job_runs_again_only_when_its_processes_are_gone),
+		TEST(retries_end_and_a_hand_back_costs_nothing),
+		TEST(the_third_crash_is_the_last),
+		TEST(priority_then_turns_then_age),
+		TEST(a_host_takes_no_more_of_a_type_than_it_has_slots),
+		TEST(a_delayed_job_waits_for_its_time),
+		TEST(deleting_a_running_job_leaves_nothing_behind),
+		TEST(a_repeated_request_gets_the_first_answer),
+		cmocka_unit_test(back_off_doubles_and_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
