@@ -39,16 +39,15 @@ char *token_new(char out[static TOKEN_SIZE])
 	return hex_encode(bytes, sizeof bytes, out);
 }
 
-char *uuid_new(char out[static UUID_SIZE])
+char *uuid_make(int64_t wall_ms, const unsigned char random[static 10], char out[static UUID_SIZE])
 {
 	static const unsigned char group[] = { 4, 2, 2, 2, 6 };
-	uint64_t ms = (uint64_t)clock_wall_ms();
 	unsigned char bytes[16], *from = bytes;
 	char *to = out;
 
-	random_fill(bytes, sizeof bytes);
+	memcpy(bytes + 6, random, 10);
 	for (int i = 0; i < 6; i++)
-		bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
+		bytes[i] = (unsigned char)((uint64_t)wall_ms >> (40 - 8 * i));
 	bytes[6] = (unsigned char)(0x70 | (bytes[6] & 0x0f));
 	bytes[8] = (unsigned char)(0x80 | (bytes[8] & 0x3f));
 	for (size_t i = 0; i < sizeof group; i++) {
@@ -58,6 +57,14 @@ char *uuid_new(char out[static UUID_SIZE])
 		*to++ = i + 1 < sizeof group ? '-' : '\0';
 	}
 	return out;
+}
+
+char *uuid_new(char out[static UUID_SIZE])
+{
+	unsigned char random[10];
+
+	random_fill(random, sizeof random);
+	return uuid_make(clock_wall_ms(), random, out);
 }
 
 bool uuid_valid(const char *s)

@@ -7,12 +7,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define UUID_SIZE 37  /* 36 characters and NUL */
 #define TOKEN_SIZE 33 /* 32 hex digits (128 bits) and NUL */
 
 /* A new lower-case UUID into out, which is also returned. */
 char *uuid_new(char out[static UUID_SIZE]);
+
+/* The same from a given time and randomness, of which 74 bits are used. */
+char *uuid_make(int64_t wall_ms, const unsigned char random[static 10], char out[static UUID_SIZE]);
 
 /* Whether s is 36 characters of the form 8-4-4-4-12 in hex, either case. */
 bool uuid_valid(const char *s);

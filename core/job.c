@@ -6,7 +6,6 @@
  */
 #include "core/job.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -34,20 +33,12 @@ static enum rc insert_files(struct db *db, const struct scope *sc, const struct 
 	return RC_OK;
 }
 
-/* The word that ties a name in the search index to its project. */
-static const char *search_scope(char out[static 32], int64_t project_id)
-{
-	snprintf(out, 32, "[%lld]", (long long)project_id);
-	return out;
-}
-
 static enum rc insert_job(struct db *db, const struct scope *sc, struct job_new *job, int64_t now,
     struct err *err)
 {
 	int64_t bytes = 0;
 	bool ready = job->run_at <= now;
 	struct db_cursor cur;
-	char word[32];
 	enum rc rc;
 
 	for (size_t i = 0; i < job->file_count; i++)
@@ -79,8 +70,7 @@ static enum rc insert_job(struct db *db, const struct scope *sc, struct job_new 
 	if (rc == RC_OK && ready)
 		rc = lane_enter(db, sc->org_id, job->job_type, 1, err);
 	if (rc == RC_OK)
-		rc = db_exec(db, SQL_JOB_SEARCH_INSERT,
-		    DB_ARGS(DB_INT(job->id), DB_TEXT(job->name), DB_TEXT(search_scope(word, sc->project_id))), err);
+		rc = job_search_add(db, sc->project_id, job->id, job->name, err);
 	return rc;
 }
 
