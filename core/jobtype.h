@@ -1,6 +1,9 @@
 /*
  * Job types: one declared command each, read from `jobs.d/NAME.conf` by the processor and published
  * to the database, where everyone else reads them.
+ *
+ * A definition never changes once it is published: another text is another version, and a job keeps
+ * the number of the one it was made with.
  */
 #ifndef CORE_JOBTYPE_H
 #define CORE_JOBTYPE_H
@@ -12,21 +15,29 @@
 #include "core/config.h"
 #include "core/db.h"
 #include "core/rc.h"
+#include "core/view.h"
 
 enum jobtype_progress { JOBTYPE_PROGRESS_PERCENT, JOBTYPE_PROGRESS_ITEMS };
 
 /* Conditions under which a failed attempt is tried again (bits). */
-enum { RETRY_TEMPFAIL = 1, RETRY_LOST = 2, RETRY_TIMEOUT = 4, RETRY_SIGNAL = 8, RETRY_MEMORY = 16, RETRY_ANY = 32 };
+enum {
+	RETRY_TEMPFAIL = 1,
+	RETRY_LOST = 2,
+	RETRY_TIMEOUT = 4,
+	RETRY_SIGNAL = 8,
+	RETRY_MEMORY = 16,
+	RETRY_ANY = 32
+};
 
 /* All texts in the arena it was read into. */
 struct jobtype {
 	const char *name, *title, *description, *file; /* file: the .conf it came from */
-	int64_t version;      /* 0 until published */
+	int64_t version;                               /* 0 until published */
 	const char **accept;  /* content types, extensions with a dot, or "*"; NULL-terminated */
 	const char **command; /* argv with placeholders; NULL-terminated */
 	const char **requires, **read; /* programs; extra read-only paths; NULL-terminated */
 	bool network, by_default;
-	bool available; /* every program of requires (and the command itself) is there on some host */
+	bool available; /* the command and every program of requires are there on some host */
 	enum jobtype_progress progress;
 	unsigned retry_on;
 	int64_t timeout_ms, memory_bytes, output_max_bytes, keep_ms; /* keep_ms 0: for ever */
@@ -36,45 +47,77 @@ struct jobtype {
 struct jobtypes {
 	struct jobtype *list; /* by name */
 	size_t n;
+	const char **bad; /* files that could not be read or hold an error */
+	size_t bad_count;
 };
 
-/* Read one file's text. RC_INVALID with "file:line: …". */
-enum rc jobtype_parse(struct jobtypes *types, const char *file, const char *text, size_t len, struct arena *a,
-    struct err *err);
+/* Read one file's text and add its types. RC_INVALID with "file:line: …", and nothing is added; a
+ * type that is there already is such an error. */
+enum rc jobtype_parse(struct jobtypes *types, const char *file, const char *text, size_t len,
+    struct arena *a, struct err *err);
 
-/* Read all `*.conf` of the configured directories in order. Errors are logged and counted in *bad; a
- * file with an error contributes nothing. */
-enum rc jobtype_load_dirs(const struct config *cfg, struct arena *a, struct jobtypes *out, int *bad,
-    struct err *err);
+/* Read all `*.conf` of the configured directories in order, and look whether their programs are
+ * there. Errors are logged, and the files listed in `bad`; a file with an error contributes
+ * nothing. A type in a later directory replaces its namesake. A missing directory is no error. */
+enum rc jobtype_load_dirs(
+    const struct config *cfg, struct arena *a, struct jobtypes *out, struct err *err);
 
-/* Inside a write transaction: publish what changed (new version) and mark what is gone as not
- * current. Fills in each version. */
+/* Inside a write transaction: publish what changed (as a new version) and retire what is gone; a
+ * type whose file is bad stays as it was. Fills in each version. What is in force afterwards,
+ * those that stayed included, is what jobtype_load_db gives. */
 enum rc jobtype_publish(struct db *db, struct jobtypes *types, struct err *err);
 
 /* The current types, from the database. `available` is what the processors said. */
 enum rc jobtype_load_db(struct db *db, struct arena *a, struct jobtypes *out, struct err *err);
 
-/* A change counter of job_types: reload only when it moved. */
+/* A change counter of job_types: reload only when it moved. 0: nothing was ever published. */
 enum rc jobtype_stamp(struct db *db, int64_t *stamp, struct err *err);
 
+/* The definition as JSON, and back; version and available are not part of it. */
+struct view *jobtype_view(const struct jobtype *t, struct arena *a);
+enum rc jobtype_from_json(
+    const char *json, size_t len, struct arena *a, struct jobtype *out, struct err *err);
+
+/* NULL: no such type. */
 const struct jobtype *jobtype_find(const struct jobtypes *types, const char *name);
 
 /* Whether the type takes a file of this content type and name. */
 bool jobtype_accepts(const struct jobtype *t, const char *content_type, const char *name);
 
 /* The type of an upload nobody named a type for: the accepting type with `default = yes`, else
- * "inspect"; NULL if there is not even that. */
-const struct jobtype *jobtype_choose(const struct jobtypes *types, const char *content_type, const char *name);
+ * "inspect"; NULL if there is not even that. Types that are not available do not count. */
+const struct jobtype *jobtype_choose(
+    const struct jobtypes *types, const char *content_type, const char *name);
 
-/* The argv of one run: placeholders {input} {inputs} {output} {stem} {ext} {name} replaced inside whole
- * elements or parts of one, {inputs} (alone in its element) by one element per file; never through a
- * shell. NULL-terminated, in the arena. RC_INVALID when a value would pass as an option. */
+/* Path of a program: itself if it begins with a slash, else looked for in tools_dir, scripts_dir,
+ * /usr/local/bin, /usr/bin, /bin. NULL: there is no such executable file. In the arena. */
+const char *jobtype_program(const struct config *cfg, const char *name, struct arena *a);
+
+/* The first program that is missing: the command's or one of `requires`; NULL if all are there. */
+const char *jobtype_missing(const struct config *cfg, const struct jobtype *t, struct arena *a);
+
+/* The argv of one run: placeholders {input} {inputs} {output} {stem} {ext} {name} replaced inside
+ * whole elements or parts of one, {inputs} (alone in its element) by one element per file; `{{` is
+ * a brace; never through a shell. The first element is as written: resolve it by jobtype_program.
+ * NULL-terminated, in the arena. RC_INVALID when a value would pass as an option: an argument that
+ * begins with a placeholder comes out with `-` in front, and no `--` stands before it. */
 struct jobtype_run {
-	const char *const *inputs; /* paths as the command sees them; NULL-terminated */
-	const char *name;          /* display name of the first input */
-	const char *output;        /* directory as the command sees it */
+	const char *const
+	    *inputs;        /* paths as the command sees them; NULL-terminated, at least one */
+	const char *name;   /* display name of the first input */
+	const char *output; /* directory as the command sees it */
 };
 enum rc jobtype_argv(const struct jobtype *t, const struct jobtype_run *run, struct arena *a,
     const char ***argv, struct err *err);
+
+/* Whether an element of a command is free of unknown placeholders; *bad (in the arena) names the
+ * first. */
+bool jobtype_placeholders_valid(const char *element, bool first, struct arena *a, const char **bad);
+
+/* Names of the bits of retry_on, in order; NULL behind the last. */
+extern const char *const jobtype_retry_names[];
+
+/* Whether a name may be a job type's: a-z 0-9 _ -, beginning with a letter or digit, at most 63. */
+bool jobtype_name_valid(const char *name);
 
 #endif
