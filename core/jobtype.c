@@ -7,6 +7,7 @@
  */
 #include "core/jobtype.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -127,18 +128,37 @@ static bool executable(const char *path)
 	       access(path, X_OK) == 0;
 }
 
+/* The path with its directory resolved; the last part stays, since programs look at their name. */
+static const char *resolve(const char *path, struct arena *a)
+{
+	const char *slash = strrchr(path, '/'), *result;
+	char *dir =
+	    realpath(slash == path ? "/" : arena_strndup(a, path, (size_t)(slash - path)), NULL);
+
+	if (!dir)
+		return NULL;
+	result = arena_printf(a, "%s%s", strcmp(dir, "/") == 0 ? "" : dir, slash);
+	free(dir);
+	return result;
+}
+
 const char *jobtype_program(const struct config *cfg, const char *name, struct arena *a)
 {
 	const char *const dirs[] = {
-	    cfg->tools_dir, cfg->scripts_dir, "/usr/local/bin", "/usr/bin", "/bin"};
+	    cfg->tools_dir,
+	    cfg->scripts_dir,
+	    "/usr/local/bin",
+	    "/usr/bin",
+	    "/bin",
+	};
 
 	if (strchr(name, '/'))
-		return name[0] == '/' && executable(name) ? arena_strdup(a, name) : NULL;
+		return name[0] == '/' && executable(name) ? resolve(name, a) : NULL;
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
-		const char *path = dirs[i] ? arena_printf(a, "%s/%s", dirs[i], name) : NULL;
+		const char *path = arena_printf(a, "%s/%s", dirs[i], name);
 
-		if (path && executable(path))
-			return path;
+		if (executable(path))
+			return resolve(path, a);
 	}
 	return NULL;
 }
