@@ -1,10 +1,64 @@
 /*
- * The verbs of the program dropmill. Each is called with its own name as argv[0] and returns the exit
- * code of the program (sysexits.h).
+ * The verbs of the program dropmill, and what they share. A verb is called with its own name as
+ * argv[0], without the options that hold for all of them (-c, --json), and returns the exit code of
+ * the program: 0, 1 for a "no" (a failed job, a failed check), or one of sysexits.h.
+ *
+ * It is a program that does one thing and ends, so the helpers here end it when they cannot give
+ * what was asked for.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <stdbool.h>
+
+#include "core/arena.h"
+#include "core/config.h"
+#include "core/db.h"
+#include "core/view.h"
+
+/* What holds for the whole run. */
+struct cli {
+	const char *config_file; /* of -c; NULL: none given */
+	bool json;
+	struct arena arena; /* lives until the end of the program */
+};
+extern struct cli cli;
+
+int cmd_config(int argc, char **argv);
+int cmd_migrate(int argc, char **argv);
 int cmd_render(int argc, char **argv);
+
+/* The configuration, loaded at the first call; ends the program with 78 if it is not valid. */
+const struct config *cli_config(void);
+
+/* Started by root: become the owner of the state (of the database, or else of its directory), so
+ * that nothing root made stands in the way of the servers. Files that only root may read are opened
+ * before. Called by cli_db. */
+void cli_become_owner(void);
+
+/* The database, opened at the first call as the owner of the state; ends the program with 69 if it
+ * cannot be opened. Never closed: the end of the program does that. */
+struct db *cli_db(void);
+
+/* "dropmill: message" on stderr, control characters replaced. */
+void cli_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same, and the end. */
+_Noreturn void cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The exit code for a result: 65 for wrong input, 1 for a state that does not allow it, 75 try
+ * again, 69 database, 71 system. */
+int cli_exit_code(enum rc rc);
+
+/* Print err and return its exit code. */
+int cli_report(const struct err *err);
+
+/* Print a value as one line of JSON on stdout. */
+void cli_print_json(const struct view *v);
+
+/* Text for a terminal: control characters replaced, in the arena. */
+const char *cli_clean(const char *s);
+
+/* How a verb is used, on stderr; returns 64. */
+int cli_usage(const char *text);
 
 #endif

@@ -1,0 +1,161 @@
+/*
+ * What the verbs share: the configuration, the way into the state, messages and exit codes.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+struct cli cli;
+
+const struct config *cli_config(void)
+{
+	static struct config cfg;
+	static bool loaded;
+	struct err err;
+
+	if (!loaded && config_load(&cfg, cli.config_file, &cli.arena, &err) != RC_OK)
+		cli_fail(EX_CONFIG, "%s", err.text);
+	loaded = true;
+	return &cfg;
+}
+
+/* stat of the database, or of the directory it will lie in. */
+static bool stat_state(const char *database, struct stat *st)
+{
+	const char *slash = strrchr(database, '/');
+
+	if (stat(database, st) == 0)
+		return true;
+	return stat(slash == database
+			? "/"
+			: arena_strndup(&cli.arena, database, (size_t)(slash - database)),
+		   st) == 0;
+}
+
+void cli_become_owner(void)
+{
+	const struct config *cfg = cli_config();
+	struct passwd *pw;
+	struct stat st;
+	bool done;
+
+	if (geteuid() != 0 || !stat_state(cfg->database, &st) || st.st_uid == 0)
+		return;
+	pw = getpwuid(st.st_uid);
+	done = pw ? initgroups(pw->pw_name, pw->pw_gid) == 0 && setgid(pw->pw_gid) == 0
+		  : setgroups(0, NULL) == 0 && setgid(st.st_gid) == 0;
+	if (!done || setuid(st.st_uid) != 0)
+		cli_fail(EX_OSERR, "cannot become the owner of the state (uid %u): %s",
+		    (unsigned)st.st_uid, strerror(errno));
+	umask(007);
+}
+
+struct db *cli_db(void)
+{
+	static struct db *db;
+	struct err err;
+
+	if (db)
+		return db;
+	cli_become_owner();
+	if (db_open(cli_config(), &db, &err) != RC_OK)
+		cli_fail(err.rc == RC_BUSY ? EX_TEMPFAIL : EX_UNAVAILABLE, "%s", err.text);
+	return db;
+}
+
+static void vcomplain(const char *fmt, va_list ap)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	fprintf(stderr, "dropmill: %s\n", cli_clean(text));
+}
+
+void cli_complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vcomplain(fmt, ap);
+	va_end(ap);
+}
+
+void cli_fail(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	va_start(ap, fmt);
+	vcomplain(fmt, ap);
+	va_end(ap);
+	exit(code);
+}
+
+int cli_exit_code(enum rc rc)
+{
+	switch (rc) {
+	case RC_OK:
+	case RC_DONE:
+		return EX_OK;
+	case RC_INVALID:
+	case RC_NOTFOUND:
+		return EX_DATAERR;
+	case RC_CONFLICT:
+		return EXIT_FAILURE;
+	case RC_BUSY:
+		return EX_TEMPFAIL;
+	case RC_DENIED:
+		return EX_NOPERM;
+	case RC_LIMIT:
+		return EX_CANTCREAT;
+	case RC_SYS:
+		return EX_OSERR;
+	case RC_DB:
+		return EX_UNAVAILABLE;
+	default:
+		return EX_SOFTWARE;
+	}
+}
+
+int cli_report(const struct err *err)
+{
+	fflush(stdout);
+	cli_complain("%s", err->text);
+	return cli_exit_code(err->rc);
+}
+
+void cli_print_json(const struct view *v)
+{
+	struct buf out;
+
+	buf_init(&out);
+	view_json(v, &out);
+	buf_addc(&out, '\n');
+	fwrite(out.data, 1, out.len, stdout);
+	buf_release(&out);
+}
+
+const char *cli_clean(const char *s)
+{
+	char *copy = arena_strdup(&cli.arena, s ? s : "");
+
+	for (char *p = copy; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	return copy;
+}
+
+int cli_usage(const char *text)
+{
+	fprintf(stderr, "usage: dropmill %s\n", text);
+	return EX_USAGE;
+}
