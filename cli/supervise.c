@@ -1,16 +1,18 @@
 /*
- * Runs the parts of a stack (web pool, processor, nginx) in the foreground for `make run`, and leaves no
- * process behind, whatever ends it. An installation has systemd for this; a checkout has nothing.
+ * Runs the parts of a stack (web pool, processor, nginx) in the foreground for `make run`, and
+ * leaves no process behind, whatever ends it. An installation has systemd for this; a checkout has
+ * nothing.
  *
- * Each part leads a process group of its own, so that Ctrl-C reaches us alone and a part can be ended
- * with all its children. We are a subreaper: what a dead part leaves behind becomes our child, and the
- * group of a dead part is emptied before the part is started again (nginx's workers would otherwise
- * keep the port after a kill -9 of their master). A part that dies is restarted with back-off; one
- * that fails in its first seconds stops the whole, since then the fault is in the configuration.
+ * Each part leads a process group of its own, so that Ctrl-C reaches us alone and a part can be
+ * ended with all its children. We are a subreaper: what a dead part leaves behind becomes our
+ * child, and the group of a dead part is emptied before the part is started again (nginx's workers
+ * would otherwise keep the port after a kill -9 of their master). A part that dies is restarted
+ * with back-off; one that fails in its first seconds stops the whole, since then the fault is in
+ * the configuration.
  *
- * We end when told to, when our parent is gone (PDEATHSIG), and when our parent is a make that was told
- * to stop: make waits for us after SIGINT or SIGHUP but does not pass them on. If we are killed
- * ourselves, every part gets SIGTERM by its own PDEATHSIG.
+ * We end when told to, when our parent is gone (PDEATHSIG), and when our parent is a make that was
+ * told to stop: make waits for us after SIGINT or SIGHUP but does not pass them on. If we are
+ * killed ourselves, every part gets SIGTERM by its own PDEATHSIG.
  *
  * The first part serves the others and is stopped when those are gone.
  */
@@ -36,11 +38,11 @@
 #include <unistd.h>
 
 #define PARTS_MAX 8
-#define TRIAL_MS 5000     /* a part that fails within this time of its first start ends the whole */
-#define STEADY_MS 10000   /* a part that ran this long starts again without back-off */
+#define TRIAL_MS 5000   /* a part that fails within this time of its first start ends the whole */
+#define STEADY_MS 10000 /* a part that ran this long starts again without back-off */
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 10000
-#define CLEAR_MS 1000     /* what is left of a dead part's group has this long before SIGKILL */
+#define CLEAR_MS 1000 /* what is left of a dead part's group has this long before SIGKILL */
 #define TICK_MS 1000
 #define POLL_MS 20
 
@@ -55,7 +57,7 @@ struct part {
 	pid_t pid; /* also its process group */
 	bool tried;
 	int64_t since_ms; /* when the state began */
-	int64_t due_ms;   /* WAITING: when to start; CLEARING: when to kill; stopping: when to kill */
+	int64_t due_ms; /* WAITING: when to start; CLEARING: when to kill; stopping: when to kill */
 	int64_t backoff_ms;
 };
 
@@ -94,7 +96,7 @@ __attribute__((noreturn)) static void usage(void)
 	exit(EX_USAGE);
 }
 
-/* ---- starting --------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static int listen_on(const char *path)
 {
@@ -156,7 +158,7 @@ static void part_start(struct part *p)
 	part_enter(p, PART_RUNNING);
 }
 
-/* ---- ending ----------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 static void part_stop(struct part *p)
 {
@@ -186,8 +188,8 @@ static void part_ended(struct part *p, int status)
 		exit_status = 1;
 		stop_all();
 	} else if (!stopping) {
-		p->backoff_ms = ran_ms >= STEADY_MS || !p->backoff_ms ? BACKOFF_MIN_MS
-			: p->backoff_ms * 2;
+		p->backoff_ms =
+		    ran_ms >= STEADY_MS || !p->backoff_ms ? BACKOFF_MIN_MS : p->backoff_ms * 2;
 		if (p->backoff_ms > BACKOFF_MAX_MS)
 			p->backoff_ms = BACKOFF_MAX_MS;
 		say("%s ended (%s %d) after %.1f s; starting it again", p->name,
@@ -244,10 +246,11 @@ static void kill_remaining(void)
 	say("some processes could not be killed");
 }
 
-/* ---- the parent ------------------------------------------------------------------------------- */
+/* ---- the parent ------------------------------------------------------------------------------ */
 
-/* Is process `pid` a make that catches SIGINT (bit 1 of SigCgt)? False when that cannot be read. */
-static bool is_make_at_work(pid_t pid)
+/* Which of SIGHUP, SIGINT and SIGTERM a make process catches, as bits (SigCgt); 0 if `pid` is no
+ * make or cannot be read. */
+static unsigned long long make_catches(pid_t pid)
 {
 	char path[64], line[256];
 	unsigned long long caught = 0;
@@ -262,16 +265,16 @@ static bool is_make_at_work(pid_t pid)
 	}
 	if (in)
 		fclose(in);
-	return make && (caught & (1ULL << (SIGINT - 1)));
+	return make ? caught & (1 << (SIGHUP - 1) | 1 << (SIGINT - 1) | 1 << (SIGTERM - 1)) : 0;
 }
 
-/* make resets its handlers when a signal has told it to stop, and then waits for us in silence. */
-static bool parent_wants_out(bool was_make)
+/* make takes its handler for a signal away when it has come, and then waits for us in silence. */
+static bool parent_wants_out(unsigned long long caught_before)
 {
-	return parent && (getppid() != parent || (was_make && !is_make_at_work(parent)));
+	return parent && (getppid() != parent || (caught_before & ~make_catches(parent)));
 }
 
-/* ---- the loop --------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static bool others_gone(void)
 {
@@ -324,7 +327,7 @@ static bool all_gone(void)
 
 static void loop(void)
 {
-	bool was_make = parent && is_make_at_work(parent);
+	unsigned long long caught_before = parent ? make_catches(parent) : 0;
 	while (!all_gone()) {
 		int64_t wait_ms = TICK_MS;
 		for (int i = 0; i < parts_count; i++) {
@@ -340,7 +343,7 @@ static void loop(void)
 			else if (!stopping)
 				say("stopping");
 			stop_all();
-		} else if (!stopping && parent_wants_out(was_make)) {
+		} else if (!stopping && parent_wants_out(caught_before)) {
 			say("stopping: our parent process wants to end");
 			stop_all();
 		}
