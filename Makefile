@@ -128,6 +128,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/gen/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
 
+# The page of a report is part of the program that writes it (.incbin, which -MMD does not see).
+$(BUILD)/obj/tools/lib/report_html.o: templates/tools/profile.mustache
+
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/gen/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
