@@ -107,13 +107,22 @@ static enum rc read_command(
 	return RC_OK;
 }
 
+/* Absolute, not the root, and without "..". */
+static bool path_valid(const char *path)
+{
+	size_t len = strlen(path);
+
+	return *path == '/' && path[strspn(path, "/.")] && !strstr(path, "/../") &&
+	       (len < 3 || strcmp(path + len - 3, "/..") != 0);
+}
+
 static enum rc read_paths(
     const struct key *k, const struct place *at, const char *value, void *field)
 {
 	enum rc rc = read_words(k, at, value, field);
 
 	for (const char **p = *(const char ***)field; rc == RC_OK && *p; p++)
-		if (**p != '/' || strstr(*p, "/../") || (*p)[1] == '\0')
+		if (!path_valid(*p))
 			rc = refuse(at, *p, "absolute paths, separated by blanks");
 	return rc;
 }

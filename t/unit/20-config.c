@@ -237,6 +237,9 @@ static void the_shipped_file_is_the_sample(void **state)
 	size_t len;
 
 	(void)state;
+	/* Built for another place, the sample names that place. */
+	if (strcmp(DROPMILL_PREFIX, "/usr/local") != 0)
+		skip();
 	buf_init(&sample);
 	buf_init(&a);
 	buf_init(&b);
