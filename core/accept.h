@@ -1,0 +1,58 @@
+/*
+ * Accepting files: from open files to jobs that may be acknowledged. One job a file.
+ *
+ * The order is what keeps an acknowledged upload through a crash: every file is in the store and
+ * synced before its row is written, so that a crash leaves an orphan file and never a row without
+ * one:
+ *
+ *     accept_init, accept_add for each file, accept_sync,
+ *     db_begin, accept_create, db_commit_durable, doorbell_ring
+ *
+ * and accept_abandon instead of anything that failed, up to the commit.
+ */
+#ifndef CORE_ACCEPT_H
+#define CORE_ACCEPT_H
+
+#include "core/job.h"
+#include "core/jobtype.h"
+#include "core/store.h"
+
+/* A batch on its way in. `jobs` (n of them, ids filled by accept_create) may be read; each has the
+ * file of the same index in `files`. */
+struct accept {
+	struct store *store;
+	const struct jobtypes *types;
+	struct arena *arena;
+	struct job_new *jobs;
+	struct file *files;
+	size_t n, room;
+};
+
+/* Begin. All three are borrowed until the end; what is added lives in the arena. */
+void accept_init(
+    struct accept *ac, struct store *st, const struct jobtypes *types, struct arena *a);
+
+/* What is known of a file: its name as somebody gave it (any bytes), what the sniffer says it is,
+ * and the job type asked for (NULL or "": the default for such a file). */
+struct accept_file {
+	const char *name;
+	size_t name_len;
+	const char *content_type, *job_type;
+};
+
+/* Take the regular file open for reading as fd into the store. The caller keeps fd and the file's
+ * old name. RC_INVALID: empty, no usable name, or a type that does not exist or does not take it;
+ * RC_BUSY: no type is published yet; RC_LIMIT: the disk is full. On failure the batch is as it was.
+ */
+enum rc accept_add(struct accept *ac, int fd, const struct accept_file *f, struct err *err);
+
+/* Make the names in the store last; before the transaction begins. */
+enum rc accept_sync(struct accept *ac, struct err *err);
+
+/* Inside the caller's write transaction: make the jobs. */
+enum rc accept_create(struct accept *ac, struct db *db, const struct scope *sc, struct err *err);
+
+/* Take the files out of the store again: nothing was committed. */
+void accept_abandon(struct accept *ac);
+
+#endif
