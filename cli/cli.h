@@ -24,6 +24,7 @@ struct cli {
 };
 extern struct cli cli;
 
+int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_render(int argc, char **argv);

@@ -18,6 +18,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+    {"check", cmd_check, "check", "whether database and store agree (reads everything)"},
     {"config", cmd_config, "config print | get KEY | sample [KEY=VALUE...]",
 	"show the settings in force, or a commented file"},
     {"migrate", cmd_migrate, "migrate", "create the database or bring it up to date"},

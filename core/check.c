@@ -72,8 +72,9 @@ static enum rc check_files(struct db *db, struct store *st, check_report *report
 enum rc check_run(struct db *db, struct store *st, check_report *report, void *arg, int64_t *bad,
     struct err *err)
 {
-	static const enum sql_id checks[] = { SQL_CHECK_COUNTERS, SQL_CHECK_LANES, SQL_CHECK_JOBS,
-		SQL_CHECK_HISTORY, SQL_CHECK_FILES, SQL_CHECK_SEARCH };
+	static const enum sql_id checks[] = { SQL_CHECK_INTEGRITY, SQL_CHECK_FOREIGN_KEYS,
+		SQL_CHECK_COUNTERS, SQL_CHECK_LANES, SQL_CHECK_JOBS, SQL_CHECK_HISTORY, SQL_CHECK_FILES,
+		SQL_CHECK_SEARCH };
 
 	*bad = 0;
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
