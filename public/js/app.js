@@ -1,0 +1,229 @@
+// What every page does with JavaScript on: it keeps the list fresh through htmx, words times for the
+// viewer, asks before a deletion, shows messages, and knows a few keys. Uploads are in upload.js.
+//
+// A fragment from the server is the same for everybody, so what depends on the viewer (relative times,
+// time zone, colours) is added here. Nothing here evaluates text: the Content-Security-Policy forbids it.
+'use strict';
+(() => {
+	const byId = (id) => document.getElementById(id);
+	const root = document.documentElement;
+	const live = () => byId('jobs') || byId('job');
+
+	// ---- times ----------------------------------------------------------------------------------
+	// <time> says "3m ago", its tooltip the full time in the viewer's zone. class="since" counts up,
+	// class="clock" is the time of day. The server's clock counts, not the viewer's.
+	let ahead = 0; // server's clock minus ours, ms
+	const ago = new Intl.RelativeTimeFormat('en', { style: 'narrow', numeric: 'always' });
+	const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+	const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+	const year = new Intl.DateTimeFormat('en-GB', { month: 'short', year: 'numeric' });
+	const clock = new Intl.DateTimeFormat('en-GB', {
+		day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit',
+	});
+	const steps = [[60, 1, 'second'], [3600, 60, 'minute'], [86400, 3600, 'hour'], [7 * 86400, 86400, 'day']];
+
+	function relative(at, now) {
+		const seconds = Math.round((at - now) / 1000);
+		if (Math.abs(seconds) < 5)
+			return 'now';
+		const step = steps.find(([below]) => Math.abs(seconds) < below);
+		if (step)
+			return ago.format(Math.trunc(seconds / step[1]), step[2]);
+		return (now - at < 300 * 86400e3 ? day : year).format(at);
+	}
+
+	function elapsed(ms) {
+		const s = Math.max(0, Math.floor(ms / 1000));
+		const parts = [Math.floor(s / 3600), Math.floor(s / 60) % 60, s % 60];
+		if (!parts[0])
+			parts.shift();
+		return parts.map((n, i) => (i ? String(n).padStart(2, '0') : n)).join(':');
+	}
+
+	function tick() {
+		const now = Date.now() + ahead;
+		for (const time of document.querySelectorAll('time[datetime]')) {
+			const at = new Date(time.dateTime);
+			if (isNaN(at))
+				continue;
+			const text = time.className === 'since' ? elapsed(now - at)
+				: time.className === 'clock' ? clock.format(at) : relative(at, now);
+			if (time.textContent !== text)
+				time.textContent = text;
+			if (!time.title)
+				time.title = full.format(at);
+		}
+	}
+	tick();
+	setInterval(() => document.hidden || tick(), 1000);
+
+	// ---- polling --------------------------------------------------------------------------------
+	const refresh = () => live() && htmx.trigger(live(), 'refresh');
+
+	document.addEventListener('htmx:config:request', (event) => {
+		const { sourceElement, sourceEvent, request } = event.detail.ctx;
+		if (sourceEvent?.type === 'every' && document.hidden)
+			event.preventDefault(); // a hidden tab asks nothing
+		if (sourceElement.id === 'find') {
+			const q = (request.body.get('q') || '').trim();
+			if (sourceEvent?.type === 'input' && q && [...q].length < 3)
+				event.preventDefault(); // too short to search for while typing
+			if (!q)
+				request.body.delete('q');
+		}
+	});
+	document.addEventListener('visibilitychange', () => {
+		if (!document.hidden) {
+			tick();
+			refresh();
+		}
+	});
+
+	document.addEventListener('htmx:after:request', (event) => {
+		const ctx = event.detail.ctx;
+		const { status, headers } = ctx.response;
+		const skew = Date.parse(headers.get('Date')) - Date.now();
+		ahead = Math.abs(skew) > 2000 ? skew : 0;
+		byId('offline').hidden = status < 502;
+		if (status === 404 && ctx.sourceElement.id === 'job')
+			location.assign('/'); // this page's job has been deleted
+		if (status >= 400 && !ctx.hx.retarget) {
+			ctx.hx.reswap = 'none'; // not our words: nginx's, with nobody behind it
+			if (ctx.request.method === 'POST')
+				say(`The server answered ${status}.`);
+		}
+		if (ctx.request.method === 'POST')
+			acted(ctx);
+	});
+	document.addEventListener('htmx:error', (event) => {
+		if (event.detail.ctx)
+			byId('offline').hidden = false;
+	});
+
+	function acted(ctx) {
+		if (ctx.response.status === 200 && ctx.sourceElement.matches('#job .delete'))
+			location.assign('/');
+		else
+			setTimeout(refresh); // the counts have changed; or the row is no longer what it seemed
+	}
+
+	// The address of a view is the page's, not the fragment's.
+	document.addEventListener('htmx:before:history:update', (event) => {
+		const action = event.detail.history;
+		action.path = action.path.replace(/^\/jobs\/table\/?/, '/');
+	});
+
+	// ---- swaps ----------------------------------------------------------------------------------
+	// The keyboard keeps its place: when the focused button is gone, its row's name gets the focus, or
+	// the row that took the place of a deleted one.
+	let place = null;
+	document.addEventListener('htmx:before:swap', (event) => {
+		for (const task of event.detail.tasks) {
+			for (const node of [...task.fragment.childNodes]) {
+				if (node.nodeType === Node.TEXT_NODE && !node.data.trim())
+					node.remove(); // line ends around the fragment would pile up in the page
+			}
+		}
+		const at = document.activeElement;
+		const row = at?.closest('tr[id]');
+		place = row && { at, ids: [row.id, row.nextElementSibling?.id, row.previousElementSibling?.id] };
+	});
+	document.addEventListener('htmx:after:swap', () => {
+		tick();
+		if (place && !place.at.isConnected) {
+			const row = place.ids.map((id) => id && byId(id)).find(Boolean);
+			(row?.querySelector('th a') || byId('main')).focus({ preventScroll: true });
+		}
+		place = null;
+	});
+
+	// ---- asking before a deletion ---------------------------------------------------------------
+	function ask(name) {
+		const dialog = byId('ask');
+		byId('ask-name').textContent = name;
+		dialog.returnValue = '';
+		dialog.showModal();
+		return new Promise((resolve) => {
+			dialog.addEventListener('close', () => resolve(dialog.returnValue === 'delete'), { once: true });
+		});
+	}
+
+	let sure = null; // the button whose question has been answered with yes
+	document.addEventListener('click', async (event) => {
+		const button = event.target.closest('button.delete');
+		if (!button || button === sure) {
+			sure = null;
+			return;
+		}
+		event.preventDefault();
+		event.stopImmediatePropagation();
+		const name = byId(button.getAttribute('aria-describedby'))?.textContent.trim();
+		if (await ask(name || 'The job')) {
+			sure = button;
+			button.click();
+		}
+	}, true);
+
+	// ---- messages -------------------------------------------------------------------------------
+	const messages = byId('messages');
+	let fade;
+
+	function say(text) {
+		const message = byId('message').content.cloneNode(true);
+		message.querySelector('p').textContent = text;
+		messages.replaceChildren(message);
+	}
+
+	messages.addEventListener('click', (event) => {
+		if (event.target.closest('.close'))
+			messages.replaceChildren();
+	});
+	new MutationObserver(() => {
+		clearTimeout(fade);
+		fade = setTimeout(() => messages.replaceChildren(), 12000);
+	}).observe(messages, { childList: true });
+
+	// ---- colours --------------------------------------------------------------------------------
+	const themes = ['system', 'light', 'dark'];
+
+	function theme(next) {
+		let now = root.dataset.theme || 'system';
+		if (next) {
+			now = themes[(themes.indexOf(now) + 1) % themes.length];
+			if (now === 'system')
+				delete root.dataset.theme;
+			else
+				root.dataset.theme = now;
+			try {
+				localStorage.setItem('theme', now);
+			} catch {
+				// No storage: the choice lasts as long as the page.
+			}
+		}
+		const button = byId('theme');
+		const use = button.querySelector('use');
+		use.setAttribute('href', use.getAttribute('href').replace(/#.*/, `#${now}`));
+		button.title = now === 'system' ? 'Colours: as the system' : `Colours: ${now}`;
+		button.setAttribute('aria-label', button.title);
+	}
+	theme(false);
+	byId('theme').addEventListener('click', () => theme(true));
+
+	// ---- keys -----------------------------------------------------------------------------------
+	const help = () => byId('help').open || byId('help').showModal();
+	byId('keys').addEventListener('click', help);
+	const keys = {
+		'u': () => byId('files')?.click(),
+		'/': () => byId('q')?.focus(),
+		'r': refresh,
+		't': () => theme(true),
+		'?': help,
+	};
+	document.addEventListener('keydown', (event) => {
+		const typing = event.target.closest('input, textarea, select, [contenteditable], dialog');
+		if (typing || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key))
+			return;
+		event.preventDefault();
+		keys[event.key]();
+	});
+})();
