@@ -59,7 +59,7 @@ static enum rc pick_type(const struct accept *ac, const struct accept_file *f, c
 
 enum rc accept_add(struct accept *ac, int fd, const struct accept_file *f, struct err *err)
 {
-	const struct jobtype *type;
+	const struct jobtype *type = NULL;
 	struct file *file;
 	char name[256];
 	struct stat st;
