@@ -26,8 +26,13 @@ extern struct cli cli;
 
 int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
+int cmd_job(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_render(int argc, char **argv);
+int cmd_types(int argc, char **argv);
+
+/* How verbs with verbs of their own are used. */
+extern const char job_usage[], types_usage[];
 
 /* The configuration, loaded at the first call; ends the program with 78 if it is not valid. */
 const struct config *cli_config(void);

@@ -44,12 +44,21 @@ struct jobtype {
 	int64_t attempts, concurrency; /* concurrency 0: no limit of its own */
 };
 
+/* A file that could not be read or holds an error, and which. */
+struct jobtype_bad {
+	const char *file, *why; /* why begins with the file and, where there is one, the line */
+};
+
 struct jobtypes {
 	struct jobtype *list; /* by name */
 	size_t n;
-	const char **bad; /* files that could not be read or hold an error */
+	struct jobtype_bad *bad;
 	size_t bad_count;
 };
+
+/* Where a command in the sandbox finds its files. */
+#define JOBTYPE_IN "/job/in"
+#define JOBTYPE_OUT "/job/out"
 
 /* Read one file's text and add its types. RC_INVALID with "file:line: …", and nothing is added; a
  * type that is there already is such an error. */
@@ -57,10 +66,14 @@ enum rc jobtype_parse(struct jobtypes *types, const char *file, const char *text
     struct arena *a, struct err *err);
 
 /* Read all `*.conf` of the configured directories in order, and look whether their programs are
- * there. Errors are logged, and the files listed in `bad`; a file with an error contributes
- * nothing. A type in a later directory replaces its namesake. A missing directory is no error. */
+ * there. A file with an error contributes nothing and is listed in `bad` (jobtype_log_bad tells the
+ * administrator). A type in a later directory replaces its namesake. A missing directory is no
+ * error. */
 enum rc jobtype_load_dirs(
     const struct config *cfg, struct arena *a, struct jobtypes *out, struct err *err);
+
+/* Log each bad file as an error. */
+void jobtype_log_bad(const struct jobtypes *types);
 
 /* Inside a write transaction: publish what changed (as a new version) and retire what is gone; a
  * type whose file is bad stays as it was. Fills in each version. What is in force afterwards,

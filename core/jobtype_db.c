@@ -194,7 +194,7 @@ out:
 static bool is_bad(const struct jobtypes *types, const char *file)
 {
 	for (size_t i = 0; i < types->bad_count; i++)
-		if (strcmp(types->bad[i], file) == 0)
+		if (strcmp(types->bad[i].file, file) == 0)
 			return true;
 	return false;
 }

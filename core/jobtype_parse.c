@@ -372,14 +372,20 @@ enum rc jobtype_parse(struct jobtypes *types, const char *file, const char *text
 /* ---- directories
  * --------------------------------------------------------------------------------- */
 
-static void add_bad(struct jobtypes *types, const char *path, struct arena *a)
+static void add_bad(struct jobtypes *types, const char *file, const char *why, struct arena *a)
 {
-	const char **list = arena_alloc(a, (types->bad_count + 1) * sizeof *list);
+	struct jobtype_bad *list = arena_alloc(a, (types->bad_count + 1) * sizeof *list);
 
 	if (types->bad_count)
 		memcpy(list, types->bad, types->bad_count * sizeof *list);
-	list[types->bad_count++] = path;
+	list[types->bad_count++] = (struct jobtype_bad){file, arena_strdup(a, why)};
 	types->bad = list;
+}
+
+void jobtype_log_bad(const struct jobtypes *types)
+{
+	for (size_t i = 0; i < types->bad_count; i++)
+		log_error("job types: %s", types->bad[i].why);
 }
 
 static int is_conf(const struct dirent *d)
@@ -405,10 +411,8 @@ static enum rc load_dir(const char *dir, struct jobtypes *out, struct arena *a, 
 
 		free(names[i]);
 		if (ini_slurp(path, a, &text, &len, &why) != RC_OK ||
-		    jobtype_parse(&here, path, text, len, a, &why) != RC_OK) {
-			log_error("job types: %s", why.text);
-			add_bad(out, path, a);
-		}
+		    jobtype_parse(&here, path, text, len, a, &why) != RC_OK)
+			add_bad(out, path, why.text, a);
 	}
 	free(names);
 	for (size_t i = 0; i < here.n; i++)

@@ -378,8 +378,8 @@ static void later_directories_win(void **state)
 	assert_string_equal(types.list[1].title, "first");
 	assert_true(types.list[0].available);
 	assert_int_equal(types.bad_count, 2);
-	assert_non_null(strstr(types.bad[0], "/1/c.conf"));
-	assert_non_null(strstr(types.bad[1], "/2/z.conf"));
+	assert_non_null(strstr(types.bad[0].file, "/1/c.conf"));
+	assert_non_null(strstr(types.bad[1].why, "/2/z.conf:1: bad name"));
 	assert_int_equal(system(arena_printf(&arena, "rm -r %s", root)), 0);
 }
 

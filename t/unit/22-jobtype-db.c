@@ -130,7 +130,7 @@ static void versions(void **state)
 
 static void an_error_takes_nothing_away(void **state)
 {
-	static const char *bad[] = {"/jobs.d/x.conf"};
+	static struct jobtype_bad bad[] = {{"/jobs.d/x.conf", "x"}};
 	struct jobtypes types = {.bad = bad, .bad_count = 1};
 	int64_t before = stamp();
 
