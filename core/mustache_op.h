@@ -8,6 +8,7 @@
 
 #include "core/arena.h"
 #include "core/mustache.h"
+#include "core/view_node.h"
 
 /* ---- tokens -------------------------------------------------------------------------------- */
 
@@ -61,10 +62,9 @@ enum op_flag {
 	OP_BELOW = 8,
 };
 
-/* A part of a dotted name. `hint` remembers where an object had it last. */
+/* A part of a dotted name. */
 struct op_name {
-	const char *s;
-	uint32_t len, hash, hint;
+	struct view_key key;
 	uint32_t index; /* the part as a number, to index a list; UINT32_MAX if it is none */
 };
 
@@ -84,7 +84,8 @@ struct op {
 
 struct mustache {
 	const char *name, *file;
-	uint32_t name_len, hash;
+	uint64_t tag;
+	uint32_t name_len;
 	struct mustache_set *set;
 	struct op *ops; /* NULL: named by others, not defined */
 	size_t count;

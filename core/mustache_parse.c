@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "core/mustache_op.h"
-#include "core/view_node.h"
 
 /* How far text may be read beyond its end: copying is done in steps. */
 #define TEXT_SLACK 64
@@ -72,7 +71,7 @@ static void name_part(struct op_name *part, const char *s, uint32_t len)
 {
 	uint64_t n = 0;
 
-	*part = (struct op_name){ .s = s, .len = len, .hash = view_hash(s, len), .index = UINT32_MAX };
+	*part = (struct op_name){ .key = view_key(s, len), .index = UINT32_MAX };
 	for (uint32_t i = 0; i < len && n < UINT32_MAX; i++) {
 		if (s[i] < '0' || s[i] > '9')
 			return;

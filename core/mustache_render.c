@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "core/mustache_op.h"
-#include "core/view_node.h"
 
 /* Copying may write this far beyond the end of what it copies. */
 #define SLACK 64
@@ -148,12 +147,32 @@ static inline char *escape_bytes(char *p, const char *s, size_t len)
 	return p;
 }
 
+/* Fewer than 8 bytes: read as one word, by loads that overlap. */
+static inline char *escape_few(char *p, const char *s, size_t len)
+{
+	uint32_t low, high;
+
+	if (len >= 4) {
+		memcpy(&low, s, 4);
+		memcpy(&high, s + len - 4, 4);
+		if (__builtin_expect(needs_escape(low | (uint64_t)high << 32) != 0, 0))
+			return escape_bytes(p, s, len);
+		memcpy(p, &low, 4);
+		memcpy(p + len - 4, &high, 4);
+		return p + len;
+	}
+	return escape_bytes(p, s, len);
+}
+
 /* There is room for six times len. */
 static inline char *escape(char *p, const char *s, size_t len)
 {
-	for (; len >= 8; s += 8, len -= 8) {
-		uint64_t w = view_load(s, 8);
+	uint64_t w;
 
+	if (len < 8)
+		return escape_few(p, s, len);
+	for (; len >= 8; s += 8, len -= 8) {
+		w = view_load(s, 8);
 		if (__builtin_expect(needs_escape(w) == 0, 1)) {
 			memcpy(p, &w, 8);
 			p += 8;
@@ -161,7 +180,15 @@ static inline char *escape(char *p, const char *s, size_t len)
 			p = escape_bytes(p, s, 8);
 		}
 	}
-	return escape_bytes(p, s, len);
+	if (!len)
+		return p;
+	/* The rest, read together with bytes that are done already. */
+	w = view_load(s + len - 8, 8);
+	w = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? w >> 8 * (8 - len) : w << 8 * (8 - len);
+	if (__builtin_expect(needs_escape(w) != 0, 0))
+		return escape_bytes(p, s, len);
+	memcpy(p, &w, 8);
+	return p + len;
 }
 
 static inline char *put_escaped(struct render *r, char *p, const char *s, size_t len)
@@ -180,7 +207,7 @@ static char *put_scalar(struct render *r, char *p, const struct view *v)
 	case VIEW_REAL:
 		return p + view_print_real(v->d, p);
 	case VIEW_BOOL:
-		memcpy(p, v->b ? "true" : "false", 6);
+		memcpy(p, v->b ? "true " : "false", 5);
 		return p + (v->b ? 4 : 5);
 	default:
 		return p;
@@ -209,7 +236,7 @@ static bool is_true(const struct view *v)
 static inline const struct view *part(const struct view *in, struct op_name *name)
 {
 	if (__builtin_expect(in->type == VIEW_OBJ, 1))
-		return view_find(in, name->s, name->len, name->hash, &name->hint);
+		return view_find(in, &name->key);
 	if (in->type == VIEW_LIST && name->index < in->len)
 		return view_deref(in->items + name->index);
 	return NULL;
@@ -219,12 +246,15 @@ static inline const struct view *part(const struct view *in, struct op_name *nam
  * only in what the one before gave. NULL: there is none. */
 static inline const struct view *find(const struct render *r, const struct op *op)
 {
-	const struct view *v = NULL;
+	const struct view *v;
 
 	if (__builtin_expect(op->parts == 0, 0))
 		return r->stack[r->top];
-	for (uint32_t i = r->top + 1; !v && i-- > 0;)
+	v = part(r->stack[r->top], op->name);
+	for (uint32_t i = r->top; !v && i-- > 0;)
 		v = part(r->stack[i], op->name);
+	if (__builtin_expect(op->parts == 1, 1))
+		return v;
 	for (uint16_t i = 1; v && i < op->parts; i++)
 		v = part(v, op->name + i);
 	return v;
@@ -329,8 +359,8 @@ static const struct op *argument(const struct op *parent, const struct op_name *
 	if (parent->kind != OP_PARENT)
 		return NULL;
 	for (const struct op *op = parent + 1; op->kind == OP_ARG; op += op->skip + 1)
-		if (op->name->hash == name->hash && op->name->len == name->len &&
-		    memcmp(op->name->s, name->s, name->len) == 0)
+		if (op->name->key.tag == name->key.tag && op->name->key.len == name->key.len &&
+		    memcmp(op->name->key.s, name->key.s, name->key.len) == 0)
 			found = op;
 	return found;
 }

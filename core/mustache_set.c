@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "core/mustache_op.h"
-#include "core/view_node.h"
 
 #define SUFFIX ".mustache"
 #define SUFFIX_LEN 9
@@ -61,14 +60,14 @@ uint64_t mustache_budget(const struct mustache_set *set)
 
 /* The place of that name: its template, or NULL where it would be put. */
 static struct mustache **place(
-    const struct mustache_set *set, const char *name, size_t len, uint32_t hash)
+    const struct mustache_set *set, const char *name, size_t len, uint64_t tag)
 {
-	size_t at = hash & (set->size - 1);
+	size_t at = view_spread(tag) & (set->size - 1);
 
 	for (;; at = (at + 1) & (set->size - 1)) {
 		struct mustache *m = set->table[at];
 
-		if (!m || (m->hash == hash && m->name_len == len && memcmp(m->name, name, len) == 0))
+		if (!m || (m->tag == tag && m->name_len == len && memcmp(m->name, name, len) == 0))
 			return set->table + at;
 	}
 }
@@ -82,24 +81,24 @@ static void grow(struct mustache_set *set)
 	set->table = arena_zalloc(&set->arena, set->size * sizeof *set->table);
 	for (size_t i = 0; i < size; i++)
 		if (old[i])
-			*place(set, old[i]->name, old[i]->name_len, old[i]->hash) = old[i];
+			*place(set, old[i]->name, old[i]->name_len, old[i]->tag) = old[i];
 }
 
 struct mustache *mustache_intern(struct mustache_set *set, const char *name, size_t len)
 {
-	uint32_t hash = view_hash(name, len);
-	struct mustache **at = place(set, name, len, hash), *m = *at;
+	uint64_t tag = view_tag(name, len);
+	struct mustache **at = place(set, name, len, tag), *m = *at;
 
 	if (m)
 		return m;
 	if (set->count >= set->size / 2) {
 		grow(set);
-		at = place(set, name, len, hash);
+		at = place(set, name, len, tag);
 	}
 	m = arena_zalloc(&set->arena, sizeof *m);
 	m->name = m->file = arena_strndup(&set->arena, name, len);
 	m->name_len = (uint32_t)len;
-	m->hash = hash;
+	m->tag = tag;
 	m->set = set;
 	set->count++;
 	return *at = m;
@@ -108,7 +107,7 @@ struct mustache *mustache_intern(struct mustache_set *set, const char *name, siz
 const struct mustache *mustache_find(const struct mustache_set *set, const char *name)
 {
 	size_t len = strlen(name);
-	const struct mustache *m = *place(set, name, len, view_hash(name, len));
+	const struct mustache *m = *place(set, name, len, view_tag(name, len));
 
 	return m && m->ops ? m : NULL;
 }
@@ -276,7 +275,7 @@ enum rc mustache_set_load_file(struct mustache_set *set, const char *path, const
 enum rc mustache_seek(struct mustache_set *set, const char *name, size_t len,
     const struct mustache **out, struct err *err)
 {
-	struct mustache *m = *place(set, name, len, view_hash(name, len));
+	struct mustache *m = *place(set, name, len, view_tag(name, len));
 	enum rc rc = RC_OK;
 
 	/* What is not there is not remembered: data could fill the table. */
@@ -320,7 +319,7 @@ static bool is_flawed(const struct mustache *m, const struct op *op, const char 
 		return false;
 	buf_printf(out, "%s:", m->name);
 	for (uint16_t i = 0; i < op->parts; i++)
-		buf_printf(out, "%s%.*s", i ? "." : "", (int)op->name[i].len, op->name[i].s);
+		buf_printf(out, "%s%.*s", i ? "." : "", (int)op->name[i].key.len, op->name[i].key.s);
 	if (!op->parts)
 		buf_addc(out, '.');
 	if (is_listed(raw, out->data))

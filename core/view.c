@@ -1,7 +1,8 @@
 /*
  * View: objects keep their members in one array in the order they were set, lists their elements;
- * both double in the arena and leave the old array behind. Keys are compared by a 32-bit hash first;
- * an object of many members also gets an index, so that a thousand columns stay linear.
+ * both grow in the arena and leave the old array behind. Keys are
+ * compared by a 64-bit tag first; an object of many members also gets an index, so that a thousand
+ * columns stay linear.
  */
 #include "core/view.h"
 
@@ -42,10 +43,10 @@ struct view *view_list(struct arena *a)
 	return new_node(a, VIEW_LIST);
 }
 
-/* Double an array of `size`-byte elements once it is full. */
+/* A larger array of `size`-byte elements for one that is full: 8, 32 (a row of a table), doubled. */
 static void *grow(struct view_node *n, void *old, size_t size)
 {
-	uint32_t cap = n->cap ? n->cap * 2 : 8;
+	uint32_t cap = n->cap == 0 ? 8 : n->cap == 8 ? 32 : n->cap * 2;
 	void *new;
 
 	if (cap > UINT32_MAX / 4)
@@ -60,7 +61,7 @@ static void *grow(struct view_node *n, void *old, size_t size)
 static void index_add(struct view_node *n, uint32_t member)
 {
 	uint32_t mask = n->index_size - 1;
-	uint32_t at = n->view.members[member].hash & mask;
+	uint32_t at = view_spread(n->view.members[member].tag) & mask;
 
 	while (n->index[at])
 		at = (at + 1) & mask;
@@ -76,34 +77,33 @@ static void index_build(struct view_node *n)
 		index_add(n, i);
 }
 
-static struct view_member *lookup(
-    const struct view_node *n, const char *key, size_t len, uint32_t hash)
+static struct view_member *lookup(const struct view_node *n, const struct view_key *key)
 {
 	struct view_member *m = n->view.members;
 
-	if (!(n->seen >> (hash & 63) & 1))
+	if (!(n->seen >> (key->spread & 63) & 1))
 		return NULL;
 	if (n->index) {
 		uint32_t mask = n->index_size - 1;
 
-		for (uint32_t at = hash & mask; n->index[at]; at = (at + 1) & mask)
-			if (view_key_is(m + n->index[at] - 1, key, len, hash))
+		for (uint32_t at = key->spread & mask; n->index[at]; at = (at + 1) & mask)
+			if (view_key_is(m + n->index[at] - 1, key->s, key->len, key->tag))
 				return m + n->index[at] - 1;
 		return NULL;
 	}
 	for (const struct view_member *end = m + n->view.len; m < end; m++)
-		if (view_key_is(m, key, len, hash))
+		if (view_key_is(m, key->s, key->len, key->tag))
 			return m;
 	return NULL;
 }
 
 /* The slot of that key, made if it is new. */
-static struct view *slot(struct view *obj, const char *key)
+static struct view *slot(struct view *obj, const char *name)
 {
 	struct view_node *n = node_of(obj, VIEW_OBJ);
-	size_t len = strlen(key);
-	uint32_t hash = view_hash(key, len);
-	struct view_member *m = lookup(n, key, len, hash);
+	size_t len = strlen(name);
+	struct view_key key = view_key(name, len);
+	struct view_member *m = lookup(n, &key);
 
 	if (m)
 		return &m->value;
@@ -115,8 +115,8 @@ static struct view *slot(struct view *obj, const char *key)
 			index_build(n);
 	}
 	m = obj->members + obj->len++;
-	*m = (struct view_member){ .key = key, .key_len = (uint32_t)len, .hash = hash };
-	n->seen |= 1ull << (hash & 63);
+	*m = (struct view_member){ .key = name, .key_len = (uint32_t)len, .tag = key.tag };
+	n->seen |= 1ull << (key.spread & 63);
 	if (n->index)
 		index_add(n, obj->len - 1);
 	return &m->value;
@@ -213,25 +213,25 @@ enum view_type view_type(const struct view *v)
 	return v ? (enum view_type)v->type : VIEW_NULL;
 }
 
-const struct view *view_seek(
-    const struct view *obj, const char *key, size_t len, uint32_t hash, uint32_t *hint)
+const struct view *view_seek(const struct view *obj, struct view_key *key)
 {
-	const struct view_member *m = lookup((const struct view_node *)obj, key, len, hash);
+	const struct view_member *m = lookup((const struct view_node *)obj, key);
 
 	if (!m)
 		return NULL;
-	*hint = (uint32_t)(m - obj->members);
+	key->hint = (uint32_t)(m - obj->members);
 	return view_deref(&m->value);
 }
 
 const struct view *view_get(const struct view *obj, const char *key)
 {
-	size_t len = strlen(key);
-	uint32_t none = UINT32_MAX;
+	struct view_key k = view_key(key, strlen(key));
+	const struct view_member *m;
 
 	if (!obj || obj->type != VIEW_OBJ)
 		return NULL;
-	return view_find(obj, key, len, view_hash(key, len), &none);
+	m = lookup((const struct view_node *)obj, &k);
+	return m ? view_deref(&m->value) : NULL;
 }
 
 const struct view *view_at(const struct view *list, size_t i)
@@ -256,18 +256,28 @@ int64_t view_number(const struct view *v)
 
 size_t view_print_int(int64_t i, char out[static 24])
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
 	uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
-	char digits[24], *p = digits + sizeof digits;
-	size_t len;
+	size_t len = 1 + (i < 0);
+	char *p;
 
-	do {
-		*--p = (char)('0' + u % 10);
-		u /= 10;
-	} while (u);
+	for (uint64_t bound = 10; u >= bound; bound *= 10) {
+		len++;
+		if (bound > UINT64_MAX / 10)
+			break;
+	}
+	p = out + len;
+	for (; u >= 100; u /= 100)
+		memcpy(p -= 2, pairs + 2 * (u % 100), 2);
+	if (u >= 10)
+		memcpy(p - 2, pairs + 2 * u, 2);
+	else
+		p[-1] = (char)('0' + u);
 	if (i < 0)
-		*--p = '-';
-	len = (size_t)(digits + sizeof digits - p);
-	memcpy(out, p, len);
+		out[0] = '-';
 	return len;
 }
 

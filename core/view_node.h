@@ -31,12 +31,12 @@ struct view {
 
 struct view_member {
 	const char *key;
-	uint32_t key_len;
-	uint32_t hash;
+	uint64_t tag;
 	struct view value;
+	uint32_t key_len;
 };
 
-/* An object or a list; view is its first member. `seen` has the bit (hash & 63) of every key set, so
+/* An object or a list; view is its first member. `seen` has the bit (spread & 63) of every key set, so
  * most keys that are absent cost one test. `index`, from INDEX_FROM members on, is an open-addressed
  * table of index_size member numbers plus one, 0 for free. */
 struct view_node {
@@ -58,61 +58,50 @@ static inline uint64_t view_load(const char *p, size_t n)
 	return v;
 }
 
-/* Bytes up to 16 long are two overlapping loads; longer ones go in by steps of 8. */
-static inline uint32_t view_hash(const char *key, size_t len)
+/* What keys are told apart by: those of up to 7 bytes are their own tag (bytes and length), longer ones
+ * are hashed and have the top bit set, so equal tags of these still need a comparison. */
+static inline uint64_t view_tag(const char *key, size_t len)
 {
-	uint64_t h = (uint64_t)(uintptr_t)&view_seed ^ (len * 0x9e3779b97f4a7c15u);
+	uint64_t h;
 	unsigned __int128 m;
-	uint64_t a = 0, b = 0;
 
-	while (len > 16) {
+	if (len >= 4 && len < 8)
+		return view_load(key, 4) | view_load(key + len - 4, 4) << 8 * (len - 4) |
+		       (uint64_t)len << 56;
+	if (len < 4)
+		return len ? (uint64_t)(unsigned char)key[0] |
+				 (uint64_t)(unsigned char)key[len / 2] << 8 * (len / 2) |
+				 (uint64_t)(unsigned char)key[len - 1] << 8 * (len - 1) |
+				 (uint64_t)len << 56
+			   : 0;
+	h = (uint64_t)(uintptr_t)&view_seed ^ (len * 0x9e3779b97f4a7c15u);
+	for (; len > 16; key += 8, len -= 8) {
 		h = (h ^ view_load(key, 8)) * 0xff51afd7ed558ccdu;
 		h ^= h >> 32;
-		key += 8;
-		len -= 8;
 	}
-	if (len >= 8) {
-		a = view_load(key, 8);
-		b = view_load(key + len - 8, 8);
-	} else if (len >= 4) {
-		a = view_load(key, 4);
-		b = view_load(key + len - 4, 4);
-	} else if (len) {
-		a = (uint64_t)(unsigned char)key[0] << 16 | (uint64_t)(unsigned char)key[len / 2] << 8 |
-		    (unsigned char)key[len - 1];
-	}
-	m = (unsigned __int128)(a ^ h) * (b ^ 0xe7037ed1a0b428dbu);
-	h ^= (uint64_t)m ^ (uint64_t)(m >> 64);
-	return (uint32_t)(h ^ h >> 32);
+	m = (unsigned __int128)(view_load(key, 8) ^ h) *
+	    (view_load(key + len - 8, 8) ^ 0xe7037ed1a0b428dbu);
+	return (h ^ (uint64_t)m ^ (uint64_t)(m >> 64)) | 1ull << 63;
 }
 
-/* Keys are short: comparing them here beats a call. */
+/* Tags spread evenly, for places in tables. */
+static inline uint32_t view_spread(uint64_t tag)
+{
+	return (uint32_t)(tag * ((uint64_t)(uintptr_t)&view_seed * 0x9e3779b97f4a7c15u | 1) >> 32);
+}
+
+/* Of at least 8 bytes; the last 8 may overlap what was compared before. */
 static inline bool view_same(const char *a, const char *b, size_t len)
 {
-	uint32_t x, y;
-
-	for (; len >= 8; a += 8, b += 8, len -= 8)
+	for (; len > 8; a += 8, b += 8, len -= 8)
 		if (view_load(a, 8) != view_load(b, 8))
 			return false;
-	if (len >= 4) {
-		memcpy(&x, a, 4);
-		memcpy(&y, b, 4);
-		if (x != y)
-			return false;
-		a += 4;
-		b += 4;
-		len -= 4;
-	}
-	for (; len; a++, b++, len--)
-		if (*a != *b)
-			return false;
-	return true;
+	return view_load(a + len - 8, 8) == view_load(b + len - 8, 8);
 }
 
-static inline bool view_key_is(
-    const struct view_member *m, const char *key, size_t len, uint32_t hash)
+static inline bool view_key_is(const struct view_member *m, const char *key, size_t len, uint64_t tag)
 {
-	return m->hash == hash && m->key_len == len && view_same(m->key, key, len);
+	return m->tag == tag && (len < 8 || (m->key_len == len && view_same(m->key, key, len)));
 }
 
 /* The value a slot stands for. */
@@ -121,20 +110,31 @@ static inline const struct view *view_deref(const struct view *v)
 	return v->type == VIEW_LINK ? v->link : v;
 }
 
-/* What view_find does when neither the hint nor `seen` settle it. */
-const struct view *view_seek(
-    const struct view *obj, const char *key, size_t len, uint32_t hash, uint32_t *hint);
+/* A key to look up, prepared once. `hint` is the place it was found at last time. */
+struct view_key {
+	const char *s;
+	uint64_t tag;
+	uint32_t len, spread, hint;
+};
 
-/* The member of that name, or NULL. *hint is the place it was found at last time, which is tried
- * first, and is left at the place where it is now. obj must be an object. */
-static inline const struct view *view_find(
-    const struct view *obj, const char *key, size_t len, uint32_t hash, uint32_t *hint)
+/* What view_find does when neither the hint nor `seen` settle it. */
+const struct view *view_seek(const struct view *obj, struct view_key *key);
+
+/* The member of that name, or NULL. obj must be an object. */
+static inline const struct view *view_find(const struct view *obj, struct view_key *key)
 {
-	if (*hint < obj->len && view_key_is(obj->members + *hint, key, len, hash))
-		return view_deref(&obj->members[*hint].value);
-	if (!(((const struct view_node *)obj)->seen >> (hash & 63) & 1))
+	if (key->hint < obj->len && view_key_is(obj->members + key->hint, key->s, key->len, key->tag))
+		return view_deref(&obj->members[key->hint].value);
+	if (!(((const struct view_node *)obj)->seen >> (key->spread & 63) & 1))
 		return NULL;
-	return view_seek(obj, key, len, hash, hint);
+	return view_seek(obj, key);
+}
+
+static inline struct view_key view_key(const char *s, size_t len)
+{
+	uint64_t tag = view_tag(s, len);
+
+	return (struct view_key){ .s = s, .tag = tag, .len = (uint32_t)len, .spread = view_spread(tag) };
 }
 
 /* Print into `out` as JavaScript prints a number: the shortest digits that read back as the same
