@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW (256u << 10)
+#define WINDOW (64u << 10)
 #define SNIFF_ROWS 200
 
 struct csv {

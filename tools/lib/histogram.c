@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define FINEST 20 /* the first value's bin is 2^-20 of its magnitude wide */
+#define COARSE_ENOUGH -1000 /* so that 2^-exponent is a double */
 
 /* One doubling: bins 2k and 2k+1, counted from zero, become bin k. */
 static void widen(struct histogram *h)
@@ -69,7 +70,7 @@ void histogram_add(struct histogram *h, double value)
 		int exponent;
 
 		frexp(value, &exponent);
-		h->exponent = (exponent < -900 ? -900 : exponent) - FINEST;
+		h->exponent = exponent - FINEST < COARSE_ENOUGH ? COARSE_ENOUGH : exponent - FINEST;
 		h->scale = ldexp(1, -h->exponent);
 		h->first = floor(value * h->scale);
 		h->started = true;
