@@ -26,6 +26,7 @@ extern struct cli cli;
 
 int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_job(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_render(int argc, char **argv);
@@ -45,6 +46,9 @@ void cli_become_owner(void);
 /* The database, opened at the first call as the owner of the state; ends the program with 69 if it
  * cannot be opened. Never closed: the end of the program does that. */
 struct db *cli_db(void);
+
+/* How many processors were heard of within a lease; ends the program with 69 if nobody can tell. */
+int cli_processors_alive(void);
 
 /* "dropmill: message" on stderr, control characters replaced. */
 void cli_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
     {"check", cmd_check, "check", "whether database and store agree (reads everything)"},
     {"config", cmd_config, "config print | get KEY | sample [KEY=VALUE...]",
 	"show the settings in force, or a commented file"},
+    {"doctor", cmd_doctor, "doctor", "whether everything is there, right and running"},
     {"job", cmd_job, job_usage, "list, show, cancel, retry, rm"},
     {"migrate", cmd_migrate, "migrate", "create the database or bring it up to date"},
     {"render", cmd_render, "render FILE [--partials DIR] < data.json",

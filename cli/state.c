@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "core/clock.h"
 
 struct cli cli;
 
@@ -70,6 +71,23 @@ struct db *cli_db(void)
 	if (db_open(cli_config(), &db, &err) != RC_OK)
 		cli_fail(err.rc == RC_BUSY ? EX_TEMPFAIL : EX_UNAVAILABLE, "%s", err.text);
 	return db;
+}
+
+int cli_processors_alive(void)
+{
+	const struct config *cfg = cli_config();
+	int64_t since = clock_wall_ms() - cfg->lease_ms;
+	struct db_cursor cur;
+	struct err err;
+	int alive = 0;
+	enum rc rc = db_query(cli_db(), &cur, SQL_WORKER_OPEN, DB_NO_ARGS, &err);
+
+	while (rc == RC_OK && (rc = db_next(&cur, &err)) == RC_OK)
+		alive += db_int(&cur, 5) >= since;
+	if (rc != RC_DONE)
+		exit(cli_report(&err));
+	db_finish(&cur);
+	return alive;
 }
 
 static void vcomplain(const char *fmt, va_list ap)
