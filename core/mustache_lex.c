@@ -21,7 +21,7 @@ struct lexer {
 	const char *file, *p, *end;
 	struct token_list *out;
 	struct err *err;
-	char open[32], close[34]; /* delimiters; close[0] is kept for the brace of a triple */
+	char open[32], close[34]; /* delimiters; close[0] is for the } of a triple and the = of this tag */
 	size_t open_len, close_len;
 	const char *next_tag; /* the next opening delimiter at or after p, else end; NULL: to be sought */
 	const char *counted; /* line and column are those of this place */
@@ -213,30 +213,27 @@ static enum rc tag(struct lexer *lx)
 {
 	const char *s = lx->p + lx->open_len, *end;
 	char type = s < lx->end ? *s : '\0';
-	size_t brace = type == '{';
+	size_t pair = type == '{' || type == '='; /* these end with a character of their own */
 	enum rc rc;
 
 	count_to(lx, lx->p);
-	/* The content ends at the first closing delimiter; of a triple, with its brace. */
-	lx->close[0] = '}';
-	end = memmem(s, (size_t)(lx->end - s), lx->close + 1 - brace, lx->close_len + brace);
-	if (!end)
-		return fail(lx, "tag is not closed");
-	lx->p = end + lx->close_len + brace;
 	if (!type || !strchr("#^/$<>&{!=", type))
 		type = TOKEN_NAME;
 	else
 		s++;
+	lx->close[0] = type == '=' ? '=' : '}';
+	end = memmem(s, (size_t)(lx->end - s), lx->close + 1 - pair, lx->close_len + pair);
+	if (!end)
+		return fail(lx, type == '=' ? "set-delimiter tag does not end with =" : "tag is not closed");
+	lx->p = end + lx->close_len + pair;
 	if (type == '!') {
 		add(lx, type, s, 0);
 		rc = RC_OK;
 	} else if (type == '=') {
-		if (end == s || end[-1] != '=')
-			return fail(lx, "set-delimiter tag does not end with =");
-		rc = set_delimiters(lx, s, end - 1);
+		rc = set_delimiters(lx, s, end);
 	} else {
 		trim(&s, &end);
-		rc = name_tag(lx, brace ? TOKEN_RAW : type, s, end);
+		rc = name_tag(lx, type == '{' ? TOKEN_RAW : type, s, end);
 	}
 	lx->next_tag = NULL;
 	return rc;
