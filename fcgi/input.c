@@ -1,0 +1,92 @@
+/*
+ * Checking typed inputs.
+ */
+#include "fcgi/input.h"
+
+#include <string.h>
+
+#include "core/job_state.h"
+#include "core/str.h"
+#include "fcgi/request.h"
+
+static bool plain_text(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* "newest, oldest" for a sentence. */
+static const char *word_list(const char *const *words, struct arena *a)
+{
+	const char *out = words[0];
+
+	for (size_t i = 1; words[i]; i++)
+		out = arena_printf(a, "%s, %s", out, words[i]);
+	return out;
+}
+
+static enum rc check_word(const struct input *in, struct value *v, struct arena *a, struct err *err)
+{
+	for (int64_t i = 0; in->words[i]; i++)
+		if (strcmp(in->words[i], v->text) == 0) {
+			v->number = i;
+			return RC_OK;
+		}
+	return err_set(err, RC_INVALID, "%s must be one of: %s", in->name, word_list(in->words, a));
+}
+
+static enum rc check_one(const struct input *in, const struct pair *p, struct arena *a, struct value *v,
+    struct err *err)
+{
+	if (!str_utf8(p->value, p->value_len))
+		return err_set(err, RC_INVALID, "%s must be text in UTF-8 without NUL", in->name);
+	if (!plain_text(p->value, p->value_len))
+		return err_set(err, RC_INVALID, "%s must not hold control characters", in->name);
+	v->text = p->value;
+	v->given = true;
+	switch (in->type) {
+	case INPUT_TEXT:
+		if ((int64_t)p->value_len < in->min || (int64_t)p->value_len > in->max)
+			return err_set(err, RC_INVALID, "%s must be %lld to %lld bytes long", in->name,
+			    (long long)in->min, (long long)in->max);
+		return RC_OK;
+	case INPUT_INT:
+		if (!str_int(p->value, in->min, in->max, &v->number))
+			return err_set(err, RC_INVALID, "%s must be a number from %lld to %lld", in->name,
+			    (long long)in->min, (long long)in->max);
+		return RC_OK;
+	case INPUT_WORD:
+		return check_word(in, v, a, err);
+	case INPUT_STATUS:
+		v->number = job_status_parse(p->value);
+		if (v->number == JOB_STATUS_MAX)
+			return err_set(err, RC_INVALID, "%s must be one of: pending, processing, paused, "
+			    "completed, failed, cancelled, removed", in->name);
+		return RC_OK;
+	}
+	bug("input '%s' has no type", in->name);
+}
+
+enum rc input_check(const struct input *inputs, const struct pairs *pairs, struct arena *a,
+    struct value *out, const char **field, struct err *err)
+{
+	for (size_t i = 0; inputs && inputs[i].name; i++) {
+		bool again;
+		const struct pair *p = pairs_find(pairs, inputs[i].name, &again);
+		enum rc rc;
+
+		/* Forms send their empty fields too. */
+		if (!p || (!p->value_len && !again))
+			continue;
+		*field = inputs[i].name;
+		if (again || out[i].given)
+			return err_set(err, RC_INVALID, "%s was given more than once", inputs[i].name);
+		rc = check_one(&inputs[i], p, a, &out[i], err);
+		if (rc != RC_OK)
+			return rc;
+	}
+	*field = NULL;
+	return RC_OK;
+}

@@ -1,0 +1,85 @@
+/*
+ * What pages add to the view of a job: flags that a template can ask for, texts, buttons.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/str.h"
+#include "fcgi/list.h"
+
+static const char *const flags[JOB_STATUS_MAX] = {
+	[JOB_PENDING] = "is_pending",
+	[JOB_PROCESSING] = "is_processing",
+	[JOB_PAUSED] = "is_paused",
+	[JOB_COMPLETED] = "is_completed",
+	[JOB_FAILED] = "is_failed",
+	[JOB_CANCELLED] = "is_cancelled",
+	[JOB_REMOVED] = "is_removed",
+};
+
+static const struct {
+	enum job_action action;
+	const char *name, *label, *flag;
+} buttons[] = {
+	{ JOB_CANCEL, "cancel", "Cancel", "is_cancel" },
+	{ JOB_RETRY, "retry", "Retry", "is_retry" },
+	{ JOB_DELETE, "delete", "Delete", "is_delete" },
+};
+
+static void put_buttons(struct arena *a, struct view *v, const struct job *job, const char *url)
+{
+	struct view *list = view_list(a);
+
+	for (size_t i = 0; i < sizeof buttons / sizeof *buttons; i++) {
+		struct view *b;
+
+		if (job_next(job->status, buttons[i].action) == JOB_STATUS_MAX)
+			continue;
+		b = view_obj(a);
+		view_ref(b, "name", buttons[i].name);
+		view_ref(b, "label", buttons[i].label);
+		view_ref(b, "url", arena_printf(a, "%s/%s", url, buttons[i].name));
+		view_bool(b, buttons[i].flag, true);
+		view_push(list, b);
+	}
+	view_put(v, "buttons", list);
+}
+
+static void put_file_texts(struct arena *a, const struct view *files)
+{
+	for (size_t i = 0; i < view_len(files); i++) {
+		struct view *f = (struct view *)view_at(files, i);
+		char text[16];
+
+		view_ref(f, "size_text", arena_strdup(a, str_bytes(view_number(view_get(f, "size")), text)));
+	}
+}
+
+void job_view_page(struct arena *a, struct view *v, const struct job *job)
+{
+	const char *url = arena_printf(a, "/jobs/%s", job->uuid);
+	char text[CLOCK_ISO_SIZE];
+
+	put_file_texts(a, view_get(v, "inputs"));
+	put_file_texts(a, view_get(v, "outputs"));
+	view_str(v, "size_text", str_bytes(job->size_bytes, text));
+	view_ref(v, "url", url);
+	view_ref(v, "log_url", job->attempt ? arena_printf(a, "%s/log", url) : NULL);
+	view_ref(v, "status_label", status_label(job->status));
+	view_bool(v, flags[job->status], true);
+	view_bool(v, "is_live", !job_status_final(job->status));
+	view_bool(v, "is_waiting_retry",
+	    job->status == JOB_PENDING && job->attempt && job->run_at > job->updated_at);
+	if (job->started_at && job->completed_at >= job->started_at)
+		view_str(v, "duration_text", clock_words(job->completed_at - job->started_at, text));
+	put_buttons(a, v, job, url);
+}
+
+void page_view(const struct request *r, struct view *v, const char *title, int refresh)
+{
+	view_str(v, "title", title);
+	view_ref(v, "request_id", r->id);
+	if (refresh)
+		view_int(v, "refresh", refresh);
+}

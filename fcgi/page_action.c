@@ -1,0 +1,117 @@
+/*
+ * Actions on a job: retry, cancel, delete.
+ */
+#include <string.h>
+
+#include "core/doorbell.h"
+#include "fcgi/list.h"
+#include "fcgi/pages.h"
+
+/* Where a form without JavaScript goes on: to the field `back`, else where it was posted from. A page that
+ * an action made vanish is no place to return to. */
+static const char *back_path(struct app *app, struct request *r, const char *gone)
+{
+	const char *asked[] = { request_text(r, "back"), request_param(r, PARAM_REFERER) };
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *path = asked[i] && *asked[i] ? request_local_path(r, app->cfg->base_url, asked[i]) : NULL;
+
+		if (path && (!gone || strncmp(path, gone, strlen(gone)) != 0))
+			return path;
+	}
+	return "/";
+}
+
+/* A refused action says what would be allowed. */
+static void put_allowed(struct request *r, struct response *resp, enum job_status status)
+{
+	static const enum job_action shown[] = { JOB_CANCEL, JOB_RETRY, JOB_DELETE };
+	struct view *list = view_list(r->arena);
+
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+		if (job_next(status, shown[i]) != JOB_STATUS_MAX)
+			view_push_str(list, job_action_name(shown[i]));
+	resp->why.allowed = list;
+}
+
+static enum rc answer_job(struct app *app, struct request *r, struct response *resp, const char *key,
+    struct err *err)
+{
+	struct view *answer = view_obj(r->arena), *v;
+	struct job job;
+	enum rc rc;
+
+	if (request_want(r) == WANT_PAGE) {
+		response_redirect(resp, back_path(app, r, NULL));
+		return RC_OK;
+	}
+	rc = job_find(app->db, &r->scope, key, r->arena, &job, err);
+	if (rc != RC_OK)
+		return rc;
+	response_header(resp, "Vary", "HX-Request, Accept");
+	if (request_want(r) == WANT_FRAGMENT)
+		return job_row_html(app, r, resp, &job, err);
+	rc = job_full_view(app, r, &job, &v, err);
+	if (rc != RC_OK)
+		return rc;
+	view_put(answer, "job", v);
+	response_json(resp, answer);
+	return RC_OK;
+}
+
+static enum rc act(struct app *app, struct request *r, struct response *resp, enum job_action action,
+    struct err *err)
+{
+	const char *key = request_capture(r, "job");
+	struct job job;
+	enum rc rc = job_find(app->db, &r->scope, key, r->arena, &job, err);
+
+	if (rc == RC_OK)
+		rc = job_act(app->db, &r->scope, job.id, action, NULL, err);
+	if (rc == RC_CONFLICT && job_find(app->db, &r->scope, key, r->arena, &job, NULL) == RC_OK)
+		put_allowed(r, resp, job.status);
+	if (rc != RC_OK)
+		return rc;
+	doorbell_ring(app->cfg);
+	return answer_job(app, r, resp, job.uuid, err);
+}
+
+enum rc page_job_retry(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	return act(app, r, resp, JOB_RETRY, err);
+}
+
+enum rc page_job_cancel(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	return act(app, r, resp, JOB_CANCEL, err);
+}
+
+/* A running job's processor finds its lease gone and stops the command. */
+enum rc page_job_delete(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	struct file *gone;
+	struct job job;
+	size_t n;
+	enum rc rc = job_find(app->db, &r->scope, request_capture(r, "job"), r->arena, &job, err);
+
+	if (rc == RC_OK)
+		rc = job_delete(app->db, &r->scope, job.id, r->arena, &gone, &n, err);
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		store_remove(&app->store, gone[i].uuid);
+	store_log_remove(&app->store, job.uuid);
+	doorbell_ring(app->cfg);
+	switch (request_want(r)) {
+	case WANT_FRAGMENT:
+		resp->type = "text/html; charset=utf-8";
+		break;
+	case WANT_PAGE:
+		response_redirect(resp, back_path(app, r, arena_printf(r->arena, "/jobs/%s", job.uuid)));
+		break;
+	case WANT_JSON:
+		resp->status = 204;
+		break;
+	}
+	return RC_OK;
+}

@@ -1,0 +1,71 @@
+/*
+ * Probes: /healthz says that this process answers, /readyz that an upload would be accepted and
+ * processed.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "core/claim.h"
+#include "core/clock.h"
+#include "fcgi/app.h"
+#include "fcgi/pages.h"
+
+/* A processor that has not been heard of for this long is not there. */
+#define PROCESSOR_MS 60000
+
+enum rc page_health_live(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	struct view *v = view_obj(r->arena);
+
+	(void)app;
+	(void)err;
+	view_ref(v, "status", "ok");
+	response_json(resp, v);
+	return RC_OK;
+}
+
+static const char *check_store(struct app *app, struct err *err)
+{
+	int fd;
+
+	if (store_temp(&app->store, &fd, err) != RC_OK)
+		return "failed";
+	close(fd);
+	return "ok";
+}
+
+static const char *check_database(struct app *app, struct err *err)
+{
+	int64_t version;
+
+	return project_version(app->db, &scope_local, &version, err) == RC_OK ? "ok" : "failed";
+}
+
+static const char *check_processor(struct app *app, struct arena *a, struct err *err)
+{
+	struct worker *workers;
+	size_t n;
+
+	if (worker_list(app->db, a, &workers, &n, err) != RC_OK)
+		return "failed";
+	for (size_t i = 0; i < n; i++)
+		if (clock_wall_ms() - workers[i].seen_at < PROCESSOR_MS)
+			return "ok";
+	return "missing";
+}
+
+enum rc page_health_ready(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	const char *database = check_database(app, err), *store = check_store(app, err);
+	const char *processor = check_processor(app, r->arena, err);
+	bool ready = strcmp(database, "ok") == 0 && strcmp(store, "ok") == 0 && strcmp(processor, "ok") == 0;
+	struct view *v = view_obj(r->arena);
+
+	view_ref(v, "status", ready ? "ready" : "not ready");
+	view_ref(v, "database", database);
+	view_ref(v, "store", store);
+	view_ref(v, "processor", processor);
+	response_json(resp, v);
+	resp->status = ready ? 200 : 503;
+	return RC_OK;
+}

@@ -1,0 +1,103 @@
+/*
+ * GET /jobs/{job}: a row for htmx, a page in the browser, JSON for programs.
+ */
+#include "core/clock.h"
+#include "fcgi/list.h"
+#include "fcgi/pages.h"
+
+#define REFRESH_SECONDS 2
+
+static void put_history(struct arena *a, struct view *v, const struct job_event *events, size_t n)
+{
+	struct view *list = view_list(a);
+
+	for (size_t i = 0; i < n; i++) {
+		struct view *e = view_obj(a);
+		char at[CLOCK_ISO_SIZE];
+
+		view_ref(e, "status", job_status_name(events[i].status));
+		view_ref(e, "status_label", status_label(events[i].status));
+		view_str(e, "at", clock_iso(events[i].at, at));
+		view_ref(e, "actor", events[i].actor);
+		view_ref(e, "reason", events[i].reason);
+		view_push(list, e);
+	}
+	view_put(v, "history", list);
+}
+
+enum rc job_row_html(struct app *app, struct request *r, struct response *resp, const struct job *job,
+    struct err *err)
+{
+	struct file *files;
+	struct view *v;
+	size_t n;
+	enum rc rc = job_files(app->db, &r->scope, job->id, r->arena, &files, &n, err);
+
+	if (rc != RC_OK)
+		return rc;
+	v = job_view(r->arena, job, files, n);
+	job_view_page(r->arena, v, job);
+	view_ref(v, "page_url", "/");
+	return response_html(app, resp, FRAGMENT_ROW, v, err);
+}
+
+enum rc job_full_view(struct app *app, struct request *r, const struct job *job, struct view **out,
+    struct err *err)
+{
+	struct job_event *events;
+	struct file *files;
+	size_t n, event_count;
+	enum rc rc = job_files(app->db, &r->scope, job->id, r->arena, &files, &n, err);
+
+	if (rc == RC_OK)
+		rc = job_history(app->db, &r->scope, job->id, r->arena, &events, &event_count, err);
+	if (rc != RC_OK)
+		return rc;
+	*out = job_view(r->arena, job, files, n);
+	put_history(r->arena, *out, events, event_count);
+	return RC_OK;
+}
+
+static enum rc answer_page(struct app *app, struct request *r, struct response *resp, const struct job *job,
+    const char *tag, struct err *err)
+{
+	struct view *page = view_obj(r->arena), *v;
+	enum rc rc = job_full_view(app, r, job, &v, err);
+
+	if (rc != RC_OK)
+		return rc;
+	job_view_page(r->arena, v, job);
+	view_put(page, "job", v);
+	view_str(page, "tag", tag);
+	page_view(r, page, job->name, job_status_final(job->status) ? 0 : REFRESH_SECONDS);
+	return response_html(app, resp, PAGE_JOB, page, err);
+}
+
+enum rc page_job_show(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	const char *key = request_capture(r, "job");
+	struct view *answer = view_obj(r->arena), *v;
+	enum want want = request_want(r);
+	char tag[TAG_SIZE];
+	struct job job;
+	int64_t version;
+	enum rc rc = project_version(app->db, &r->scope, &version, err);
+
+	if (rc == RC_OK)
+		rc = job_find(app->db, &r->scope, key, r->arena, &job, err);
+	if (rc != RC_OK)
+		return rc;
+	tag_make(app, r, version, arena_printf(r->arena, "job %s %d", job.uuid, (int)want), tag);
+	if (tag_unchanged(r, resp, tag))
+		return RC_OK;
+	if (want == WANT_FRAGMENT)
+		return job_row_html(app, r, resp, &job, err);
+	if (want == WANT_PAGE)
+		return answer_page(app, r, resp, &job, tag, err);
+	rc = job_full_view(app, r, &job, &v, err);
+	if (rc != RC_OK)
+		return rc;
+	view_put(answer, "job", v);
+	response_json(resp, answer);
+	return RC_OK;
+}

@@ -1,0 +1,238 @@
+/*
+ * POST /jobs and PUT /jobs/upload/{filename}: files become jobs.
+ *
+ * "201 Created" promises that file and job survive power loss, so the order is fixed (core/accept.h). A
+ * request that carries a key and comes again is given the first answer; the key is written in the
+ * transaction that makes the jobs. The nonce of a form is a key for that very content: the same form
+ * may be sent again with other files.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "core/accept.h"
+#include "core/doorbell.h"
+#include "core/log.h"
+#include "fcgi/list.h"
+#include "fcgi/pages.h"
+#include "fcgi/upload.h"
+
+#define KEY_MAX 200
+
+/* Key and hash of the request; key NULL: it carries none. */
+struct ticket {
+	const char *key;
+	char hash[65];
+};
+
+static enum rc read_ticket(struct request *r, const struct upload *up, struct ticket *t,
+    struct response *resp, struct err *err)
+{
+	const char *key = request_param(r, PARAM_IDEMPOTENCY_KEY), *nonce = request_text(r, "nonce");
+	enum rc rc;
+
+	t->key = NULL;
+	if (!*key && !nonce)
+		return RC_OK;
+	if (strlen(key) > KEY_MAX)
+		return response_fail(resp, 422, "Idempotency-Key", err, "Idempotency-Key is longer than %d characters", KEY_MAX);
+	for (const char *p = key; *p; p++)
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
+			return response_fail(resp, 422, "Idempotency-Key", err, "Idempotency-Key must be plain ASCII");
+	rc = upload_hash(r, up, t->hash, err);
+	if (rc == RC_OK)
+		t->key = *key ? arena_printf(r->arena, "key %s", key) : arena_printf(r->arena, "form %s %s", nonce, t->hash);
+	return rc;
+}
+
+/* The answer as JSON text, which is also what the ticket keeps. */
+static enum rc jobs_json(struct app *app, struct request *r, const struct accept *ac, const char **out,
+    struct err *err)
+{
+	struct view *v = view_obj(r->arena), *jobs = view_list(r->arena);
+	struct buf text;
+
+	for (size_t i = 0; i < ac->n; i++) {
+		struct file *files;
+		struct job *job = arena_alloc(r->arena, sizeof *job);
+		size_t n;
+		enum rc rc = job_find(app->db, &r->scope, ac->jobs[i].uuid, r->arena, job, err);
+
+		if (rc == RC_OK)
+			rc = job_files(app->db, &r->scope, job->id, r->arena, &files, &n, err);
+		if (rc != RC_OK)
+			return rc;
+		view_push(jobs, job_view(r->arena, job, files, n));
+	}
+	view_put(v, "jobs", jobs);
+	buf_init(&text);
+	view_json(v, &text);
+	buf_addc(&text, '\n');
+	*out = arena_strndup(r->arena, text.data, text.len);
+	buf_release(&text);
+	return RC_OK;
+}
+
+static enum rc answer(struct app *app, struct request *r, struct response *resp, const char *json,
+    struct err *err)
+{
+	struct view *v;
+	struct list l;
+	enum rc rc;
+
+	response_header(resp, "Vary", "HX-Request, Accept");
+	switch (request_want(r)) {
+	case WANT_PAGE:
+		response_redirect(resp, "/");
+		return RC_OK;
+	case WANT_JSON:
+		resp->status = 201;
+		resp->type = "application/json";
+		buf_clear(&resp->body);
+		buf_adds(&resp->body, json);
+		return RC_OK;
+	case WANT_FRAGMENT:
+		break;
+	}
+	rc = list_first(app, r, &l, err);
+	if (rc == RC_OK)
+		rc = list_view(app, r, &l, true, &v, err);
+	if (rc != RC_OK)
+		return rc;
+	resp->status = 201;
+	response_header(resp, "HX-PTag", "%s", l.tag);
+	return response_html(app, resp, FRAGMENT_TABLE, v, err);
+}
+
+/* RC_NOTFOUND: it was not answered before. */
+static enum rc replay(struct app *app, struct request *r, struct response *resp, const struct ticket *t,
+    struct err *err)
+{
+	const char *json;
+	enum rc rc = t->key ? idempotency_lookup(app->db, &r->scope, t->key, t->hash, r->arena, &json, err) : RC_NOTFOUND;
+
+	if (rc == RC_INVALID)
+		return response_fail(resp, 422, "Idempotency-Key", err, "%s", arena_strdup(r->arena, err->text));
+	if (rc != RC_OK)
+		return rc;
+	response_header(resp, "Idempotent-Replayed", "true");
+	return answer(app, r, resp, json, err);
+}
+
+static enum rc store_file(struct app *app, struct request *r, struct upload *up, size_t i, struct accept *ac,
+    struct response *resp, struct err *err)
+{
+	const char *type = request_text(r, "type");
+	char seen[SNIFF_TYPE_SIZE];
+	enum rc rc;
+	int fd;
+
+	rc = upload_file_fd(app, up, i, &fd, err);
+	if (rc != RC_OK)
+		return rc;
+	rc = accept_add(ac, fd,
+	    &(struct accept_file){
+	        .name = up->files[i].name,
+	        .name_len = up->files[i].name_len,
+	        .content_type = sniff_type(app->sniff, fd, seen),
+	        .job_type = type,
+	    },
+	    err);
+	close(fd);
+	if (rc == RC_INVALID)
+		return response_fail(resp, 422, type ? "type" : "files", err, "%s", arena_strdup(r->arena, err->text));
+	if (rc == RC_BUSY)
+		return response_fail(resp, 503, NULL, err, "%s", arena_strdup(r->arena, err->text));
+	return rc;
+}
+
+static enum rc store_files(struct app *app, struct request *r, struct upload *up, struct accept *ac,
+    struct response *resp, struct err *err)
+{
+	const char *name = request_text(r, "name");
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < up->n && rc == RC_OK; i++)
+		rc = store_file(app, r, up, i, ac, resp, err);
+	for (size_t i = 0; name && i < ac->n; i++)
+		ac->jobs[i].name = name;
+	return rc == RC_OK ? accept_sync(ac, err) : rc;
+}
+
+/* The transaction. *json is the answer; *kept tells that the change may have been written even if it
+ * fails, so that the files must stay. */
+static enum rc commit(struct app *app, struct request *r, struct accept *ac, const struct ticket *t,
+    const char **json, bool *kept, struct err *err)
+{
+	enum rc rc = db_begin(app->db, err);
+
+	*kept = false;
+	if (rc != RC_OK)
+		return rc;
+	rc = accept_create(ac, app->db, &r->scope, err);
+	if (rc == RC_OK && t->key) {
+		rc = jobs_json(app, r, ac, json, err);
+		if (rc == RC_OK)
+			rc = idempotency_store(app->db, &r->scope, t->key, t->hash, *json, err);
+	}
+	if (rc != RC_OK) {
+		db_rollback(app->db);
+		return rc;
+	}
+	rc = db_commit_durable(app->db, err);
+	*kept = rc == RC_OK || db_broken(app->db);
+	return rc;
+}
+
+static enum rc make_jobs(struct app *app, struct request *r, struct upload *up, const struct ticket *t,
+    struct response *resp, struct err *err)
+{
+	const struct jobtypes *types;
+	const char *json = NULL;
+	struct accept ac;
+	bool kept = false;
+	enum rc rc = app_types(app, &types, err);
+
+	if (rc != RC_OK)
+		return rc;
+	accept_init(&ac, &app->store, types, r->arena);
+	rc = store_files(app, r, up, &ac, resp, err);
+	if (rc == RC_OK)
+		rc = commit(app, r, &ac, t, &json, &kept, err);
+	if (rc != RC_OK && !kept)
+		accept_abandon(&ac);
+	if (rc == RC_CONFLICT && t->key)
+		return replay(app, r, resp, t, err);
+	if (rc != RC_OK && kept)
+		return response_fail(resp, 503, NULL, err, "the upload could not be made durable; nothing is promised");
+	if (rc != RC_OK)
+		return rc;
+	doorbell_ring(app->cfg);
+	if (!json && request_want(r) == WANT_JSON)
+		rc = jobs_json(app, r, &ac, &json, err);
+	if (rc != RC_OK)
+		return rc;
+	if (ac.n == 1 && request_want(r) == WANT_JSON)
+		response_header(resp, "Location", "/jobs/%s", ac.jobs[0].uuid);
+	return answer(app, r, resp, json, err);
+}
+
+enum rc page_job_create(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	struct upload up;
+	struct ticket ticket;
+	int64_t project;
+	enum rc rc = upload_open(app, r, &up, resp, err);
+
+	project = rc == RC_OK ? request_int(r, "project", r->scope.project_id) : 0;
+	if (rc == RC_OK && project != r->scope.project_id)
+		rc = response_fail(resp, 422, "project", err, "there is no project %lld", (long long)project);
+	if (rc == RC_OK)
+		rc = read_ticket(r, &up, &ticket, resp, err);
+	if (rc == RC_OK) {
+		rc = replay(app, r, resp, &ticket, err);
+		if (rc == RC_NOTFOUND)
+			rc = make_jobs(app, r, &up, &ticket, resp, err);
+	}
+	upload_close(&up);
+	return rc;
+}

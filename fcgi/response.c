@@ -1,0 +1,250 @@
+/*
+ * Responses: what handlers use to answer, and the one place where a result code becomes a status.
+ */
+#include "fcgi/response.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/assets.h"
+#include "core/log.h"
+#include "core/url.h"
+#include "core/version.h"
+#include "fcgi/app.h"
+
+static const struct {
+	int status;
+	const char *text;
+} status_texts[] = {
+	{ 200, "OK" }, { 201, "Created" }, { 204, "No Content" }, { 303, "See Other" },
+	{ 304, "Not Modified" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" },
+	{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" }, { 411, "Length Required" },
+	{ 413, "Content Too Large" }, { 415, "Unsupported Media Type" }, { 421, "Misdirected Request" },
+	{ 422, "Unprocessable Content" }, { 500, "Internal Server Error" }, { 503, "Service Unavailable" },
+	{ 507, "Insufficient Storage" },
+};
+
+const char *status_text(int status)
+{
+	for (size_t i = 0; i < sizeof status_texts / sizeof *status_texts; i++)
+		if (status_texts[i].status == status)
+			return status_texts[i].text;
+	bug("status without a text: %d", status);
+}
+
+/* The only place that knows which failure is which status. */
+static int rc_status(enum rc rc)
+{
+	switch (rc) {
+	case RC_NOTFOUND:
+		return 404;
+	case RC_INVALID:
+		return 422;
+	case RC_CONFLICT:
+		return 409;
+	case RC_BUSY:
+		return 503;
+	case RC_LIMIT:
+		return 507;
+	case RC_DENIED:
+		return 403;
+	default:
+		return 500;
+	}
+}
+
+void response_init(struct response *resp)
+{
+	*resp = (struct response){ 0 };
+	buf_init(&resp->head);
+	buf_init(&resp->body);
+}
+
+void response_release(struct response *resp)
+{
+	buf_release(&resp->head);
+	buf_release(&resp->body);
+}
+
+void response_clear(struct response *resp, struct arena *a)
+{
+	resp->arena = a;
+	resp->status = 200;
+	resp->type = NULL;
+	resp->ref = NULL;
+	resp->ref_len = 0;
+	memset(&resp->why, 0, sizeof resp->why);
+	buf_clear(&resp->head);
+	buf_clear(&resp->body);
+}
+
+void response_header(struct response *resp, const char *name, const char *fmt, ...)
+{
+	size_t from;
+	va_list ap;
+
+	buf_adds(&resp->head, name);
+	buf_adds(&resp->head, ": ");
+	from = resp->head.len;
+	va_start(ap, fmt);
+	buf_vprintf(&resp->head, fmt, ap);
+	va_end(ap);
+	for (size_t i = from; i < resp->head.len; i++)
+		if ((unsigned char)resp->head.data[i] < 0x20)
+			bug("header %s with a control character", name);
+	buf_adds(&resp->head, "\r\n");
+}
+
+enum rc response_fail(struct response *resp, int status, const char *field, struct err *err,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	resp->why.status = status;
+	resp->why.field = field;
+	err->rc = RC_INVALID;
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof err->text, fmt, ap);
+	va_end(ap);
+	return RC_INVALID;
+}
+
+enum rc response_html(struct app *app, struct response *resp, enum template_id id, struct view *view,
+    struct err *err)
+{
+	static char asset_url[32];
+
+	if (!*asset_url)
+		snprintf(asset_url, sizeof asset_url, "/static/%s", asset_id);
+	view_ref(view, "asset_url", asset_url);
+	view_ref(view, "app_version", dropmill_version);
+	resp->type = "text/html; charset=utf-8";
+	buf_clear(&resp->body);
+	return templates_render(app->templates, id, view, &resp->body, err);
+}
+
+void response_json(struct response *resp, const struct view *view)
+{
+	resp->type = "application/json";
+	buf_clear(&resp->body);
+	view_json(view, &resp->body);
+	buf_addc(&resp->body, '\n');
+}
+
+void response_redirect(struct response *resp, const char *path)
+{
+	if (path[0] != '/' || path[1] == '/')
+		bug("redirect to another site: '%s'", path);
+	resp->status = 303;
+	resp->type = NULL;
+	response_header(resp, "Location", "%s", path);
+}
+
+/* RFC 6266: a plain name that every client can read, and the true one by RFC 5987. */
+static void disposition(struct response *resp, const char *name)
+{
+	char *simple = arena_strdup(resp->arena, name), *to = simple;
+
+	for (const char *p = name; *p; p++)
+		if ((*p & 0xc0) != 0x80)
+			*to++ = (unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e || *p == '"' || *p == '\\' ||
+			        *p == '%'
+			    ? '_'
+			    : *p;
+	*to = '\0';
+	response_header(resp, "Content-Disposition", "attachment; filename=\"%s\"; filename*=UTF-8''%s", simple,
+	    url_escape(resp->arena, name));
+}
+
+void response_file(struct response *resp, const char *uri, const char *name, const char *type)
+{
+	if (strncmp(uri, "/_store/", 8) != 0 || strspn(uri, "/_abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(uri))
+		bug("not a file of the store: '%s'", uri);
+	resp->status = 200;
+	resp->type = type;
+	buf_clear(&resp->body);
+	if (name)
+		disposition(resp, name);
+	response_header(resp, "X-Accel-Redirect", "%s", uri);
+}
+
+static struct view *problem(const struct request *r, const struct response *resp, int status, const char *detail)
+{
+	struct view *v = view_obj(r->arena);
+
+	view_ref(v, "type", "about:blank");
+	view_ref(v, "title", status_text(status));
+	view_int(v, "status", status);
+	view_str(v, "detail", detail);
+	if (resp->why.field)
+		view_ref(v, "field", resp->why.field);
+	if (resp->why.allowed)
+		view_put(v, "allowed", (struct view *)resp->why.allowed);
+	view_ref(v, "request_id", r->id);
+	return v;
+}
+
+/* What the client may know of a failure: of our own troubles only that there are some, unless a handler
+ * chose the words. */
+static const char *detail_text(int status, bool said, const struct err *err)
+{
+	if (status == 500)
+		return "something went wrong on the server; the request id leads to it in the log";
+	if (status == 503 && !said)
+		return "the server is busy; try again in a moment";
+	return err->text[0] ? err->text : status_text(status);
+}
+
+void response_error(struct app *app, const struct request *r, struct response *resp, enum rc rc,
+    const struct err *err)
+{
+	int status = resp->why.status ? resp->why.status : rc_status(rc);
+	struct view *v = problem(r, resp, status, detail_text(status, resp->why.status != 0, err));
+	enum want want = request_want(r);
+	struct err failed = { 0 };
+	char *kept = arena_strndup(r->arena, resp->head.data, resp->head.len);
+	bool allow = strncmp(kept, "Allow: ", 7) == 0;
+
+	if (status >= 500)
+		log_error("%s: status=%d path=\"%.200s\"", err->text[0] ? err->text : rc_name(rc), status, r->path);
+	resp->status = status;
+	resp->ref = NULL;
+	buf_clear(&resp->head);
+	if (allow)
+		buf_adds(&resp->head, kept);
+	if (status == 503)
+		response_header(resp, "Retry-After", "2");
+	if (want != WANT_JSON) {
+		view_str(v, "home_url", "/");
+		if (response_html(app, resp, want == WANT_FRAGMENT ? FRAGMENT_ERROR : PAGE_ERROR, v, &failed) != RC_OK) {
+			log_error("cannot render the error page: %s", failed.text);
+			want = WANT_JSON;
+		} else if (want == WANT_FRAGMENT) {
+			response_header(resp, "HX-Retarget", "#messages");
+			response_header(resp, "HX-Reswap", "innerHTML");
+		}
+	}
+	if (want == WANT_JSON) {
+		response_json(resp, v);
+		resp->type = "application/problem+json";
+	}
+	response_header(resp, "Vary", "HX-Request, Accept");
+}
+
+bool response_send(const struct response *resp, bool head_only, response_writer *write, void *ctx)
+{
+	const char *body = resp->ref ? resp->ref : resp->body.data;
+	size_t len = resp->ref ? resp->ref_len : resp->body.len, n;
+	char head[512];
+
+	n = (size_t)snprintf(head, sizeof head, "Status: %d %s\r\n", resp->status, status_text(resp->status));
+	if (resp->type)
+		n += (size_t)snprintf(head + n, sizeof head - n, "Content-Type: %s\r\n", resp->type);
+	/* Nothing of ours may be kept by a cache that others share. */
+	n += (size_t)snprintf(head + n, sizeof head - n, "Cache-Control: private, no-cache\r\n");
+	if (n >= sizeof head)
+		bug("response: head too long");
+	return write(ctx, head, n) && write(ctx, resp->head.data, resp->head.len) && write(ctx, "\r\n", 2) &&
+	    (head_only || !len || !resp->type || write(ctx, body, len));
+}

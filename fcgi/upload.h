@@ -1,0 +1,39 @@
+/*
+ * The files of one upload, whichever way they came: parts of a multipart body, or one raw body.
+ */
+#ifndef FCGI_UPLOAD_H
+#define FCGI_UPLOAD_H
+
+#include "fcgi/app.h"
+#include "fcgi/multipart.h"
+
+struct upload_file {
+	const char *name; /* as it was sent */
+	size_t name_len;
+	int64_t offset, size; /* in the body */
+};
+
+struct upload {
+	int fd; /* of the body */
+	int64_t size;
+	bool raw; /* the body is the file */
+	struct multipart mp;
+	struct upload_file *files;
+	size_t n, room;
+};
+
+/* Take the body apart: files into `up`, fields into the request's typed inputs. Fails with 400, 413,
+ * 415, 422. Pair with upload_close, also after a failure. */
+enum rc upload_open(struct app *app, struct request *r, struct upload *up, struct response *resp,
+    struct err *err);
+void upload_close(struct upload *up);
+
+/* A descriptor of one file alone, which the caller closes: the body's own, or a copy in the store's
+ * filesystem. */
+enum rc upload_file_fd(struct app *app, struct upload *up, size_t i, int *fd, struct err *err);
+
+/* Hex SHA-256 of the request as far as it decides what is made: method, path, options, and of each file
+ * name, size and content (all of it up to 1 MiB, else both ends). */
+enum rc upload_hash(const struct request *r, const struct upload *up, char out[static 65], struct err *err);
+
+#endif
