@@ -30,10 +30,11 @@ int cmd_doctor(int argc, char **argv);
 int cmd_job(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_render(int argc, char **argv);
+int cmd_submit(int argc, char **argv);
 int cmd_types(int argc, char **argv);
 
 /* How verbs with verbs of their own are used. */
-extern const char job_usage[], types_usage[];
+extern const char job_usage[], submit_usage[], types_usage[];
 
 /* The configuration, loaded at the first call; ends the program with 78 if it is not valid. */
 const struct config *cli_config(void);

@@ -320,7 +320,10 @@ static int act(enum job_action action, int argc, char **argv)
 		struct err err;
 
 		if (act_on(argv[i], action, job, &err) != RC_OK) {
-			cli_complain("job %s: %s", argv[i], err.text);
+			if (err.rc == RC_CONFLICT)
+				cli_complain("job %s: %s", argv[i], err.text);
+			else
+				cli_complain("%s", err.text);
 			code = cli_exit_code(err.rc);
 			continue;
 		}

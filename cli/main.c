@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "core/log.h"
+#include "core/sniff.h"
 #include "core/version.h"
 
 struct verb {
@@ -26,6 +27,7 @@ static const struct verb verbs[] = {
     {"migrate", cmd_migrate, "migrate", "create the database or bring it up to date"},
     {"render", cmd_render, "render FILE [--partials DIR] < data.json",
 	"render a Mustache template with JSON data"},
+    {"submit", cmd_submit, submit_usage, "put files into the queue"},
     {"types", cmd_types, types_usage, "list, check, explain job types"},
 };
 
@@ -95,6 +97,7 @@ int main(int argc, char **argv)
 	const struct verb *verb;
 	int code;
 
+	sniff_child(argc, argv);
 	log_init("dropmill");
 	arena_init(&cli.arena);
 	argc = take_common(argc, argv, &common);
