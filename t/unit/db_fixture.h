@@ -103,6 +103,8 @@ static inline void fixture_migrate(void *unused)
 static inline int fixture_set_up(void **state)
 {
 	(void)state;
+	/* A test that hangs ends all of them. */
+	alarm(120);
 	fixture_make_dir();
 	return fixture_wait(fixture_start(fixture_migrate, NULL));
 }
