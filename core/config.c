@@ -27,7 +27,8 @@
 
 /* clang-format off */
 enum kind {
-	KIND_CHOICE, KIND_COUNT, KIND_DURATION, KIND_SIZE, KIND_TEXT, KIND_PATH, KIND_PATHS, KIND_URL,
+	KIND_CHOICE, KIND_COUNT, KIND_DURATION, KIND_SIZE,
+	KIND_TEXT, KIND_PATH, KIND_PATHS, KIND_URL,
 };
 /* clang-format on */
 
@@ -60,9 +61,11 @@ static const char *const sandbox_modes[] = {
 
 static const struct key keys[] = {
 	CHOICE(auth, auth_modes, "none",
-	    "Who may come in. none: everybody who reaches the address, as one user; for a closed network."),
+	    "Who may come in. none: everybody who reaches the address, as one user.\n"
+	    "That is for a closed network."),
 	TEXT(hosts, KIND_TEXT, "localhost 127.0.0.1 [::1]",
-	    "Names this site answers to (Host header, without port), separated by blanks; * for any."),
+	    "Names this site answers to (Host header, without port), separated by blanks;\n"
+	    "* for any."),
 	TEXT(base_url, KIND_URL, "",
 	    "Address of the site as browsers see it, such as https://mill.example.org.\n"
 	    "Empty: taken from each request."),
@@ -74,12 +77,14 @@ static const struct key keys[] = {
 	DURATION(request_timeout, "60s", SECOND, HOUR,
 	    "A request that takes longer is ended with its process."),
 	SIZE(upload_max, "10G", 1, INT64_C(1) << 50, "The largest body of one upload."),
-	SIZE(disk_low, "512M", 0, INT64_C(1) << 50, "Uploads are refused when less than this is free."),
+	SIZE(disk_low, "512M", 0, INT64_C(1) << 50,
+	    "Uploads are refused when less than this is free."),
 
 	COUNT(workers, "0", 0, 1024, "Jobs that run at once on this host. 0: one per core."),
 	CHOICE(sandbox, sandbox_modes, "require",
-	    "require: a job that cannot be put into the sandbox does not run. auto: it runs without one\n"
-	    "where the host allows none. off: jobs run as programs of run_user with all it may see."),
+	    "require: a job that cannot be put into the sandbox does not run.\n"
+	    "auto: it runs without one where the host allows none.\n"
+	    "off: jobs run as programs of run_user, with all it may see."),
 	TEXT(run_user, KIND_TEXT, "nobody",
 	    "Who runs the commands when the processor was started by root."),
 	DURATION(lease, "45s", SECOND, DAY,
@@ -87,24 +92,26 @@ static const struct key keys[] = {
 	DURATION(heartbeat, "10s", 100, HOUR, "How often a processor renews its leases."),
 	DURATION(backoff, "5s", 0, HOUR,
 	    "Wait before the first automatic retry of a job; doubled each time, up to one hour."),
-	DURATION(stop_grace, "10s", 0, HOUR, "Time a job has to end by itself after it was told to."),
+	DURATION(stop_grace, "10s", 0, HOUR,
+	    "Time a job has to end by itself after it was told to."),
 	DURATION(sweep_age, "1h", SECOND, 365 * DAY,
 	    "Files that belong to no job are removed when they are older than this."),
 	SIZE(log_max, "64M", KiB, INT64_C(1) << 40, "Size at which the log of one job is cut."),
 
 	TEXT(database, KIND_PATH, STATE "/dropmill.db", "The SQLite database. On a local disk."),
-	TEXT(
-	store, KIND_PATH, STATE "/store", "Files of jobs: what was uploaded, what came out, logs."),
+	TEXT(store, KIND_PATH, STATE "/store",
+	    "Files of jobs: what was uploaded, what came out, logs."),
 	TEXT(spool, KIND_PATH, STATE "/spool",
 	    "Where uploads arrive. On the same filesystem as the store."),
 	TEXT(work, KIND_PATH, STATE "/work", "Working directories of running jobs."),
 	TEXT(log_dir, KIND_PATH, "/var/log/dropmill", "Logs of the web server."),
-	TEXT(run_dir, KIND_PATH, "/run/dropmill", "Sockets. The path must be short (under 80 bytes)."),
+	TEXT(run_dir, KIND_PATH, "/run/dropmill",
+	    "Sockets. The path must be short (under 80 bytes)."),
 	TEXT(jobs_dir, KIND_PATHS, "/etc/dropmill/jobs.d",
-	    "Directories of job types, separated by colons; a type in a later one replaces its "
-	    "namesake."),
-	TEXT(
-	datasets_dir, KIND_PATHS, "/etc/dropmill/datasets.d", "Directories of datasets, likewise."),
+	    "Directories of job types, separated by colons; a type in a later one replaces\n"
+	    "its namesake."),
+	TEXT(datasets_dir, KIND_PATHS, "/etc/dropmill/datasets.d",
+	    "Directories of datasets, likewise."),
 	TEXT(scripts_dir, KIND_PATH, "/etc/dropmill/scripts",
 	    "The site's own programs; every job sees this directory, read-only."),
 	TEXT(tools_dir, KIND_PATH, DROPMILL_PREFIX "/lib/dropmill",
