@@ -30,6 +30,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_job(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_render(int argc, char **argv);
+int cmd_seed(int argc, char **argv);
 int cmd_submit(int argc, char **argv);
 int cmd_types(int argc, char **argv);
 

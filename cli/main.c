@@ -27,6 +27,7 @@ static const struct verb verbs[] = {
     {"migrate", cmd_migrate, "migrate", "create the database or bring it up to date"},
     {"render", cmd_render, "render FILE [--partials DIR] < data.json",
 	"render a Mustache template with JSON data"},
+    {"seed", cmd_seed, "seed N [--pending TYPE]", NULL},
     {"submit", cmd_submit, submit_usage, "put files into the queue"},
     {"types", cmd_types, types_usage, "list, check, explain job types"},
 };

@@ -267,6 +267,16 @@ is($found{spool}{status}, 'fail', 'a directory is missing');
 like($out, qr/^fail +web +does not answer at .*\n +-> /m, 'the same for people');
 like($out, qr/^\d+ ok, \d+ to look at, \d+ failed$/m, 'in sum');
 
+# ---- seed ---------------------------------------------------------------------------------------------
+my $before = sql('SELECT COUNT(*) FROM jobs');
+($code, $out) = dropmill(@c, 'seed', 100);
+is($code, 0, 'seed');
+is(sql('SELECT COUNT(*) FROM jobs'), $before + 100, 'makes jobs');
+($code, $out) = dropmill(@c, 'check');
+is($code, 0, 'that keep the invariants') or diag $out;
+($code, $out) = dropmill('--help');
+unlike($out, qr/seed/, 'and is not among the listed verbs');
+
 # ---- whose files --------------------------------------------------------------------------------------
 SKIP: {
 	skip 'only root can become somebody else', 6 if $> != 0;
