@@ -216,6 +216,16 @@ is(scalar(@left = glob "$dir/state/store/??/*"), 2, 'and its file is gone');
 ($code, $out) = dropmill(@c, 'check');
 is($code, 0, 'database and store agree');
 
+# ---- seed ---------------------------------------------------------------------------------------------
+my $before = sql('SELECT COUNT(*) FROM jobs');
+($code, $out) = dropmill(@c, 'seed', 100);
+is($code, 0, 'seed');
+is(sql('SELECT COUNT(*) FROM jobs'), $before + 100, 'makes jobs');
+($code, $out) = dropmill(@c, 'check');
+is($code, 0, 'that keep the invariants') or diag $out;
+($code, $out) = dropmill('--help');
+unlike($out, qr/seed/, 'and is not among the listed verbs');
+
 # ---- wait ---------------------------------------------------------------------------------------------
 # Ends a job the way a processor would, as far as a watcher can see.
 sub finish {
@@ -266,16 +276,6 @@ is($found{spool}{status}, 'fail', 'a directory is missing');
 ($code, $out) = dropmill(@c, 'doctor');
 like($out, qr/^fail +web +does not answer at .*\n +-> /m, 'the same for people');
 like($out, qr/^\d+ ok, \d+ to look at, \d+ failed$/m, 'in sum');
-
-# ---- seed ---------------------------------------------------------------------------------------------
-my $before = sql('SELECT COUNT(*) FROM jobs');
-($code, $out) = dropmill(@c, 'seed', 100);
-is($code, 0, 'seed');
-is(sql('SELECT COUNT(*) FROM jobs'), $before + 100, 'makes jobs');
-($code, $out) = dropmill(@c, 'check');
-is($code, 0, 'that keep the invariants') or diag $out;
-($code, $out) = dropmill('--help');
-unlike($out, qr/seed/, 'and is not among the listed verbs');
 
 # ---- whose files --------------------------------------------------------------------------------------
 SKIP: {
