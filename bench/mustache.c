@@ -1,7 +1,8 @@
 /*
- * One round of the Mustache benchmark: mustache SECONDS TEMPLATE < data.json renders again and again
- * for that long and prints how many times a second. With --build the view is built anew, member by
- * member, for every rendering, as a handler does it. With --print it renders once, to standard output.
+ * One round of the Mustache benchmark: mustache SECONDS TEMPLATE < data.json renders again and
+ * again for that long and prints how many times a second. With --build the view is built anew,
+ * member by member, for every rendering, as a handler does it. With --print it renders once, to
+ * standard output.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static double now(void)
 
 static struct view *build(struct arena *a)
 {
-	static const char *const status[] = { "pending", "processing", "completed", "failed" };
+	static const char *const status[] = {"pending", "processing", "completed", "failed"};
 	struct view *root = view_obj(a), *jobs = view_list(a);
 
 	view_int(root, "version", 4711);

@@ -38,7 +38,8 @@ static enum rc read_data(struct buf *out, struct err *err)
 			return err_sys(err, "cannot read");
 		out->len += (size_t)got;
 		if (out->len > DATA_BYTES_MAX)
-			return err_set(err, RC_LIMIT, "1:1: larger than %u MiB", DATA_BYTES_MAX >> 20);
+			return err_set(
+			    err, RC_LIMIT, "1:1: larger than %u MiB", DATA_BYTES_MAX >> 20);
 	}
 	return RC_OK;
 }
@@ -56,7 +57,7 @@ static int render(const char *file, const char *partials)
 {
 	struct mustache_set *set = mustache_set_new();
 	const struct mustache *tmpl;
-	struct err err = { 0 };
+	struct err err = {0};
 	struct buf in, out;
 	struct arena arena;
 	struct view *data;
@@ -105,7 +106,8 @@ int cmd_render(int argc, char **argv)
 	if (!partials) {
 		const char *slash = strrchr(file, '/');
 
-		dir = slash ? strndup(file, slash == file ? 1 : (size_t)(slash - file)) : strdup(".");
+		dir =
+		    slash ? strndup(file, slash == file ? 1 : (size_t)(slash - file)) : strdup(".");
 		if (!dir)
 			bug("render: out of memory");
 		partials = dir;

@@ -2,13 +2,13 @@
  * Mustache templates: compiled once, rendered from a view into a buffer.
  *
  * The whole specification but lambdas: interpolation, sections, inverted sections, partials with
- * indentation, comments, set delimiters, the rules of white space around tags that stand alone, and of
- * its optional parts inheritance ({{<parent}}, {{$block}}) with reindentation and dynamic names
+ * indentation, comments, set delimiters, the rules of white space around tags that stand alone, and
+ * of its optional parts inheritance ({{<parent}}, {{$block}}) with reindentation and dynamic names
  * ({{>*name}}, {{<*name}}).
  *
- * Templates are trusted, data is not. False are: what is absent, null, false, 0, "" and the empty list.
- * A list or object where a text is wanted prints nothing. list.0 is the first element of a list.
- * Errors read "file:line:column: message"; columns count characters.
+ * Templates are trusted, data is not. False are: what is absent, null, false, 0, "" and the empty
+ * list. A list or object where a text is wanted prints nothing. list.0 is the first element of a
+ * list. Errors read "file:line:column: message"; columns count characters.
  */
 #ifndef CORE_MUSTACHE_H
 #define CORE_MUSTACHE_H
@@ -37,8 +37,8 @@ void mustache_set_free(struct mustache_set *set);
 enum rc mustache_set_add(
     struct mustache_set *set, const char *name, const char *text, size_t len, struct err *err);
 
-/* Compile every NAME.mustache below `dir`; the name of one in a sub folder has slashes. Hidden files
- * are passed over. Ends at the first error. */
+/* Compile every NAME.mustache below `dir`; the name of one in a sub folder has slashes. Hidden
+ * files are passed over. Ends at the first error. */
 enum rc mustache_set_load_dir(struct mustache_set *set, const char *dir, struct err *err);
 
 /* Compile one file of any name, and from now on look in `partials` for NAME.mustache whenever a
@@ -49,8 +49,8 @@ enum rc mustache_set_load_file(struct mustache_set *set, const char *path, const
 /* NULL if the set has none of that name. */
 const struct mustache *mustache_find(const struct mustache_set *set, const char *name);
 
-/* What to hold our own templates to at start-up: `report` is told of every partial or parent that is
- * named and missing, and of every {{{x}}} and {{&x}} that is not listed in `raw`, a list of
+/* What to hold our own templates to at start-up: `report` is told of every partial or parent that
+ * is named and missing, and of every {{{x}}} and {{&x}} that is not listed in `raw`, a list of
  * "template:x" ended by NULL (which may be NULL). Returns how many. */
 size_t mustache_set_lint(const struct mustache_set *set, const char *const *raw,
     void (*report)(void *arg, const char *text), void *arg);

@@ -2,11 +2,11 @@
  * Mustache, first step: text to tokens, and the rules of white space.
  *
  * A line that holds tags but prints nothing itself (no text, no interpolation) leaves no trace: its
- * blanks and its line end are skipped, and its leading blanks become the indentation of the partial,
- * parent or block it begins with. Two constructs count as alone although their line holds text: a
- * parent with everything up to its end tag, and a block with its content; the block keeps its line end.
- * Content of a block that begins below its tag is freed of the blanks that its lines share, so that it
- * can be indented anew where it is printed.
+ * blanks and its line end are skipped, and its leading blanks become the indentation of the
+ * partial, parent or block it begins with. Two constructs count as alone although their line holds
+ * text: a parent with everything up to its end tag, and a block with its content; the block keeps
+ * its line end. Content of a block that begins below its tag is freed of the blanks that its lines
+ * share, so that it can be indented anew where it is printed.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,9 +21,10 @@ struct lexer {
 	const char *file, *p, *end;
 	struct token_list *out;
 	struct err *err;
-	char open[32], close[34]; /* delimiters; close[0] is for the } of a triple and the = of this tag */
+	/* Delimiters; close[0] is for the } that ends a triple and the = that ends such a tag. */
+	char open[32], close[34];
 	size_t open_len, close_len;
-	const char *next_tag; /* the next opening delimiter at or after p, else end; NULL: to be sought */
+	const char *next_tag; /* opening delimiter at or after p, or end; NULL: to be sought */
 	const char *counted; /* line and column are those of this place */
 	uint32_t line, column;
 	uint32_t stack[MUSTACHE_NEST_MAX], depth;
@@ -40,7 +41,8 @@ enum rc mustache_fail(struct err *err, enum rc rc, const char *file, uint32_t li
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	/* Of a very long path the end tells more, and the message must not be cut off. */
-	return err_set(err, rc, "%s:%u:%u: %s", file + (len > 120 ? len - 120 : 0), line, column, text);
+	return err_set(
+	    err, rc, "%s:%u:%u: %s", file + (len > 120 ? len - 120 : 0), line, column, text);
 }
 
 static void count_to(struct lexer *lx, const char *to)
@@ -68,13 +70,13 @@ static struct token *add(struct lexer *lx, char type, const char *s, size_t len)
 	}
 	t = out->at + out->len++;
 	*t = (struct token){
-		.type = type,
-		.s = s,
-		.len = (uint32_t)len,
-		.match = NONE,
-		.indent = NONE,
-		.line = lx->line,
-		.column = lx->column,
+	    .type = type,
+	    .s = s,
+	    .len = (uint32_t)len,
+	    .match = NONE,
+	    .indent = NONE,
+	    .line = lx->line,
+	    .column = lx->column,
 	};
 	if (lx->depth) {
 		const struct token *in = out->at + lx->stack[lx->depth - 1];
@@ -113,7 +115,8 @@ static void seek_tag(struct lexer *lx)
 }
 
 /* One delimiter of a set-delimiter tag, moved past. */
-static enum rc delimiter(struct lexer *lx, const char **s, const char *end, char out[static 32], size_t *out_len)
+static enum rc delimiter(
+    struct lexer *lx, const char **s, const char *end, char out[static 32], size_t *out_len)
 {
 	const char *begin;
 
@@ -224,7 +227,8 @@ static enum rc tag(struct lexer *lx)
 	lx->close[0] = type == '=' ? '=' : '}';
 	end = memmem(s, (size_t)(lx->end - s), lx->close + 1 - pair, lx->close_len + pair);
 	if (!end)
-		return fail(lx, type == '=' ? "set-delimiter tag does not end with =" : "tag is not closed");
+		return fail(lx,
+		    type == '=' ? "set-delimiter tag does not end with =" : "tag is not closed");
 	lx->p = end + lx->close_len + pair;
 	if (type == '!') {
 		add(lx, type, s, 0);
@@ -300,7 +304,7 @@ static enum rc tokens(struct lexer *lx)
 struct line {
 	uint32_t begin, end;
 	uint32_t first, last; /* tags and texts that count; NONE if there are none */
-	bool silent; /* has tags, prints nothing */
+	bool silent;          /* has tags, prints nothing */
 };
 
 static bool is_blank(const struct token *t)
@@ -316,14 +320,15 @@ static bool is_content(const struct token *all, uint32_t i)
 
 static struct line read_line(const struct token_list *list, uint32_t begin)
 {
-	struct line l = { .begin = begin, .first = NONE, .last = NONE };
+	struct line l = {.begin = begin, .first = NONE, .last = NONE};
 	bool tags = false, prints = false;
 	uint32_t i = begin;
 
 	do {
 		const struct token *t = list->at + i;
 
-		if (is_blank(t) ? is_content(list->at, i) : !(t->flags & TOKEN_DEAD) || t->type == '/') {
+		if (is_blank(t) ? is_content(list->at, i)
+				: !(t->flags & TOKEN_DEAD) || t->type == '/') {
 			if (l.first == NONE)
 				l.first = i;
 			l.last = i;
@@ -365,7 +370,8 @@ static void mark_line(struct token_list *list, const struct line *l)
 	bool position = first->type == '$' && !(first->flags & TOKEN_ARG);
 	uint32_t end;
 
-	if (l->silent && !(position && first->match < l->end && ends_line(list, first->match, &end))) {
+	if (l->silent &&
+	    !(position && first->match < l->end && ends_line(list, first->match, &end))) {
 		for (uint32_t i = l->begin; i < l->end; i++)
 			if (is_blank(all + i))
 				all[i].flags |= TOKEN_SKIP;
@@ -405,7 +411,8 @@ static void find_dedent(struct token_list *list, struct token *block)
 				block->prefix = t->s;
 				block->dedent = t->len;
 			}
-			while (same < t->len && same < block->dedent && t->s[same] == block->prefix[same])
+			while (same < t->len && same < block->dedent &&
+			       t->s[same] == block->prefix[same])
 				same++;
 			block->dedent = same;
 		}
@@ -419,21 +426,21 @@ enum rc mustache_lex(
     const char *file, const char *text_in, size_t len, struct token_list *out, struct err *err)
 {
 	struct lexer lx = {
-		.file = file,
-		.p = text_in,
-		.end = text_in + len,
-		.out = out,
-		.err = err,
-		.open = "{{",
-		.close = "}}}",
-		.open_len = 2,
-		.close_len = 2,
-		.counted = text_in,
-		.line = 1,
-		.column = 1,
+	    .file = file,
+	    .p = text_in,
+	    .end = text_in + len,
+	    .out = out,
+	    .err = err,
+	    .open = "{{",
+	    .close = "}}}",
+	    .open_len = 2,
+	    .close_len = 2,
+	    .counted = text_in,
+	    .line = 1,
+	    .column = 1,
 	};
 
-	*out = (struct token_list){ 0 };
+	*out = (struct token_list){0};
 	if (tokens(&lx) != RC_OK)
 		return RC_INVALID;
 	for (uint32_t i = 0; i < out->len;) {

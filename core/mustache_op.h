@@ -1,7 +1,7 @@
 /*
- * What a template is compiled to, shared by the files of the engine: mustache_lex.c cuts the text into
- * tokens and settles white space, mustache_parse.c makes operations of them, mustache_render.c runs
- * them, mustache_set.c keeps the templates. Nobody else includes this.
+ * What a template is compiled to, shared by the files of the engine: mustache_lex.c cuts the text
+ * into tokens and settles white space, mustache_parse.c makes operations of them, mustache_render.c
+ * runs them, mustache_set.c keeps the templates. Nobody else includes this.
  */
 #ifndef CORE_MUSTACHE_OP_H
 #define CORE_MUSTACHE_OP_H
@@ -14,17 +14,17 @@
 
 /* A tag has its sigil as type; these are the others. */
 #define TOKEN_INDENT 'I'  /* begins every line: its leading blanks, perhaps none */
-#define TOKEN_TEXT 'T'	  /* within a line */
+#define TOKEN_TEXT 'T'    /* within a line */
 #define TOKEN_NEWLINE 'N' /* "\n" or "\r\n" */
 #define TOKEN_NAME 'v'
 #define TOKEN_RAW '&'
 
 enum token_flag {
 	TOKEN_BLANK = 1,   /* text: spaces and tabs only */
-	TOKEN_SKIP = 2,	   /* not printed: white space around a tag that stands alone */
-	TOKEN_DEAD = 4,	   /* directly inside a parent tag, where only block tags mean anything */
+	TOKEN_SKIP = 2,    /* not printed: white space around a tag that stands alone */
+	TOKEN_DEAD = 4,    /* directly inside a parent tag, where only block tags mean anything */
 	TOKEN_DYNAMIC = 8, /* partial, parent: the name is of a value that holds the name */
-	TOKEN_ARG = 16,	   /* block: directly inside a parent tag, so an argument, no position */
+	TOKEN_ARG = 16,    /* block: directly inside a parent tag, so an argument, no position */
 	TOKEN_ALONE = 32,  /* partial, parent, block: stands alone; what it brings in is indented */
 	TOKEN_BELOW = 64,  /* block: its content begins on the next line */
 };
@@ -35,7 +35,7 @@ struct token {
 	uint32_t len;
 	const char *s; /* text, or a tag's name */
 	uint32_t line, column;
-	uint32_t match;	 /* opening tag: its closing tag, and the other way round */
+	uint32_t match;  /* opening tag: its closing tag, and the other way round */
 	uint32_t indent; /* TOKEN_ALONE: the token that holds its indentation */
 	uint32_t dedent; /* TOKEN_BELOW: leading blanks all lines of its content have in common */
 	const char *prefix; /* those blanks; NULL: there is no such line */
@@ -53,7 +53,17 @@ enum rc mustache_lex(
 
 /* ---- operations ---------------------------------------------------------------------------- */
 
-enum op_kind { OP_END, OP_VAR, OP_RAW, OP_SECTION, OP_INVERTED, OP_PARTIAL, OP_PARENT, OP_BLOCK, OP_ARG };
+enum op_kind {
+	OP_END,
+	OP_VAR,
+	OP_RAW,
+	OP_SECTION,
+	OP_INVERTED,
+	OP_PARTIAL,
+	OP_PARENT,
+	OP_BLOCK,
+	OP_ARG
+};
 
 enum op_flag {
 	OP_BOL = 1,   /* the text begins a line, also when it is empty */
@@ -68,8 +78,8 @@ struct op_name {
 	uint32_t index; /* the part as a number, to index a list; UINT32_MAX if it is none */
 };
 
-/* Prints its text, then does its own work. The body of section, parent, block and argument follows it
- * and ends `skip` operations further on with an OP_END. */
+/* Prints its text, then does its own work. The body of section, parent, block and argument follows
+ * it and ends `skip` operations further on with an OP_END. */
 struct op {
 	uint8_t kind, flags;
 	uint16_t parts; /* of the name; 0 is the current value itself */
@@ -97,7 +107,8 @@ enum rc mustache_fail(struct err *err, enum rc rc, const char *file, uint32_t li
     const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
 /* Compile into tmpl, in the arena. text must live as long. */
-enum rc mustache_parse(struct mustache *tmpl, struct arena *a, const char *text, size_t len, struct err *err);
+enum rc mustache_parse(
+    struct mustache *tmpl, struct arena *a, const char *text, size_t len, struct err *err);
 
 /* The template of that name, made undefined if there is none: what a static name is bound to. */
 struct mustache *mustache_intern(struct mustache_set *set, const char *name, size_t len);

@@ -1,10 +1,10 @@
 /*
  * Mustache, second step: tokens to operations.
  *
- * The list is flat: text is gathered and given to the operation that comes next, so that runs of text,
- * comments and skipped white space between two tags become one copy; a body follows its operation and
- * ends with an OP_END. Where lines begin is kept as two flags per operation, which only a template that
- * is being indented looks at. Recursion is bounded by MUSTACHE_NEST_MAX.
+ * The list is flat: text is gathered and given to the operation that comes next, so that runs of
+ * text, comments and skipped white space between two tags become one copy; a body follows its
+ * operation and ends with an OP_END. Where lines begin is kept as two flags per operation, which
+ * only a template that is being indented looks at. Recursion is bounded by MUSTACHE_NEST_MAX.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ struct parser {
 	struct buf text;   /* of all operations; op.text is an offset until the end */
 	size_t begin;      /* of the text not yet given to an operation */
 	size_t line_begin; /* where in `text` the last line that prints something begins */
-	bool fresh;	   /* the text not yet given away begins with a line */
+	bool fresh;        /* the text not yet given away begins with a line */
 	const char *strip; /* leading blanks to take from every line, and how many */
 	uint32_t strip_len;
 };
@@ -51,11 +51,11 @@ static uint32_t emit(struct parser *p, enum op_kind kind, const struct token *t)
 	}
 	op = p->ops + p->count;
 	*op = (struct op){
-		.kind = (uint8_t)kind,
-		.text = (const char *)p->begin,
-		.text_len = (uint32_t)(p->text.len - p->begin),
-		.line = t ? t->line : 0,
-		.column = t ? t->column : 0,
+	    .kind = (uint8_t)kind,
+	    .text = (const char *)p->begin,
+	    .text_len = (uint32_t)(p->text.len - p->begin),
+	    .line = t ? t->line : 0,
+	    .column = t ? t->column : 0,
 	};
 	if (p->fresh)
 		op->flags |= OP_BOL;
@@ -71,7 +71,7 @@ static void name_part(struct op_name *part, const char *s, uint32_t len)
 {
 	uint64_t n = 0;
 
-	*part = (struct op_name){ .key = view_key(s, len), .index = UINT32_MAX };
+	*part = (struct op_name){.key = view_key(s, len), .index = UINT32_MAX};
 	for (uint32_t i = 0; i < len && n < UINT32_MAX; i++) {
 		if (s[i] < '0' || s[i] > '9')
 			return;
@@ -93,7 +93,8 @@ static enum rc dotted(struct parser *p, uint32_t at, const struct token *t, stru
 	for (const char *c = s; c < end; c++)
 		parts += *c == '.';
 	if (parts > UINT16_MAX)
-		return mustache_fail(err, RC_INVALID, p->tmpl->file, t->line, t->column, "name has too many parts");
+		return mustache_fail(
+		    err, RC_INVALID, p->tmpl->file, t->line, t->column, "name has too many parts");
 	op->name = arena_alloc(p->arena, parts * sizeof *op->name);
 	op->parts = (uint16_t)parts;
 	for (; s <= end; s = dot + 1) {
@@ -102,7 +103,8 @@ static enum rc dotted(struct parser *p, uint32_t at, const struct token *t, stru
 			dot = end;
 		if (dot == s)
 			return mustache_fail(err, RC_INVALID, p->tmpl->file, t->line, t->column,
-			    "name has an empty part: \"%.*s\"", (int)(t->len > 80 ? 80 : t->len), t->s);
+			    "name has an empty part: \"%.*s\"", (int)(t->len > 80 ? 80 : t->len),
+			    t->s);
 		name_part(op->name + i++, s, (uint32_t)(dot - s));
 	}
 	return RC_OK;
@@ -275,7 +277,7 @@ static void finish(struct parser *p)
 enum rc mustache_parse(
     struct mustache *tmpl, struct arena *a, const char *text, size_t len, struct err *err)
 {
-	struct parser p = { .tmpl = tmpl, .arena = a, .line_begin = SIZE_MAX };
+	struct parser p = {.tmpl = tmpl, .arena = a, .line_begin = SIZE_MAX};
 	struct token_list tokens;
 	enum rc rc;
 

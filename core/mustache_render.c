@@ -1,14 +1,15 @@
 /*
  * Mustache, third step: operations and a view to text.
  *
- * Written for speed where a page spends it. The end of the output is passed along in a register; text
- * is copied in fixed steps beyond its end (both sides keep slack for it); clean text is found eight
- * bytes at a time; a name remembers where the last object had it. Nothing is allocated but the output.
+ * Written for speed where a page spends it. The end of the output is passed along in a register;
+ * text is copied in fixed steps beyond its end (both sides keep slack for it); clean text is found
+ * eight bytes at a time; a name remembers where the last object had it. Nothing is allocated but
+ * the output.
  *
- * Names of blocks are resolved where they were written. A template runs in a frame with a chain of the
- * parent tags it came through, and the outermost argument wins. An argument's own content runs in the
- * frame that its text stands in, so that a block of the same name in another parent used there is that
- * parent's affair; only what no one overrides falls to the arguments beside it.
+ * Names of blocks are resolved where they were written. A template runs in a frame with a chain of
+ * the parent tags it came through, and the outermost argument wins. An argument's own content runs
+ * in the frame that its text stands in, so that a block of the same name in another parent used
+ * there is that parent's affair; only what no one overrides falls to the arguments beside it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,8 +26,8 @@ struct frame;
 /* The arguments of one parent tag. */
 struct arguments {
 	const struct op *parent;
-	const struct arguments *outer; /* of the tag through which the template with this tag came */
-	const struct frame *frame; /* that this tag stands in */
+	const struct arguments *outer; /* of the tag that this template came through */
+	const struct frame *frame;     /* that this tag stands in */
 };
 
 /* A template, or an argument's content, being rendered. */
@@ -34,7 +35,7 @@ struct frame {
 	const struct mustache *tmpl;
 	const struct arguments *args;
 	const struct arguments *beside; /* content: the arguments it is one of */
-	const struct op *self; /* content: the argument */
+	const struct op *self;          /* content: the argument */
 };
 
 struct render {
@@ -75,7 +76,7 @@ static char *put_indent(struct render *r, char *p)
 	return put(r, p, r->indent + r->indent_at, r->indent_len);
 }
 
-/* The text of an operation in a template that is being indented: before every line that is not empty. */
+/* The text of an operation in a template that is being indented, which empty lines are not. */
 static __attribute__((noinline)) char *put_indented(struct render *r, const struct op *op, char *p)
 {
 	const char *s = op->text, *end = s + op->text_len, *line;
@@ -85,8 +86,9 @@ static __attribute__((noinline)) char *put_indented(struct render *r, const stru
 	for (; (line = memchr(s, '\n', (size_t)(end - s))) != NULL; s = line) {
 		line++;
 		p = put(r, p, s, (size_t)(line - s));
-		if (line < end ? *line != '\n' && !(*line == '\r' && line + 1 < end && line[1] == '\n')
-			       : op->flags & OP_EOL)
+		if (line < end
+			? *line != '\n' && !(*line == '\r' && line + 1 < end && line[1] == '\n')
+			: op->flags & OP_EOL)
 			p = put_indent(r, p);
 	}
 	return put(r, p, s, (size_t)(end - s));
@@ -114,11 +116,11 @@ static const struct entity {
 	uint8_t len;
 	char text[7];
 } entities[256] = {
-	['&'] = { 5, "&amp;" },
-	['<'] = { 4, "&lt;" },
-	['>'] = { 4, "&gt;" },
-	['"'] = { 6, "&quot;" },
-	['\''] = { 5, "&#39;" },
+    ['&'] = {5, "&amp;"},
+    ['<'] = {4, "&lt;"},
+    ['>'] = {4, "&gt;"},
+    ['"'] = {6, "&quot;"},
+    ['\''] = {5, "&#39;"},
 };
 
 #define EACH(byte) (0x0101010101010101u * (byte))
@@ -126,9 +128,12 @@ static const struct entity {
 /* Non-zero if one of eight bytes has an entity. & and ' differ in one bit, < and > too. */
 static inline uint64_t needs_escape(uint64_t w)
 {
-	uint64_t quote = w ^ EACH('"'), amp = (w | EACH(1)) ^ EACH('\''), angle = (w | EACH(2)) ^ EACH('>');
+	uint64_t quote = w ^ EACH('"');
+	uint64_t amp = (w | EACH(1)) ^ EACH('\'');
+	uint64_t angle = (w | EACH(2)) ^ EACH('>');
 
-	return (((quote - EACH(1)) & ~quote) | ((amp - EACH(1)) & ~amp) | ((angle - EACH(1)) & ~angle)) &
+	return (((quote - EACH(1)) & ~quote) | ((amp - EACH(1)) & ~amp) |
+		   ((angle - EACH(1)) & ~angle)) &
 	       EACH(0x80);
 }
 
@@ -242,8 +247,8 @@ static inline const struct view *part(const struct view *in, struct op_name *nam
 	return NULL;
 }
 
-/* The value of an operation's name: its first part is sought from the top of the stack down, the others
- * only in what the one before gave. NULL: there is none. */
+/* The value of an operation's name: its first part is sought from the top of the stack down, the
+ * others only in what the one before gave. NULL: there is none. */
 static inline const struct view *find(const struct render *r, const struct op *op)
 {
 	const struct view *v;
@@ -330,15 +335,17 @@ static const struct mustache *dynamic_target(struct render *r, const struct op *
 	if (v && v->type == VIEW_STR)
 		r->rc = mustache_seek(r->set, v->s, v->len, &target, r->err);
 	else if (v && v->type == VIEW_INT)
-		r->rc = mustache_seek(r->set, number, view_print_int(v->i, number), &target, r->err);
+		r->rc = mustache_seek(
+		    r->set, number, view_print_int(v->i, number), &target, r->err);
 	return target;
 }
 
 static char *template(struct render *r, const struct op *op, const struct frame *f, char *p)
 {
 	const struct mustache *target = op->target ? op->target : dynamic_target(r, op);
-	const struct arguments args = { .parent = op, .outer = f->args, .frame = f };
-	const struct frame inner = { .tmpl = target, .args = op->kind == OP_PARENT ? &args : f->args };
+	const struct arguments args = {.parent = op, .outer = f->args, .frame = f};
+	const struct frame inner = {
+	    .tmpl = target, .args = op->kind == OP_PARENT ? &args : f->args};
 	size_t at = r->indent_at, len = r->indent_len;
 
 	if (!target || !target->ops)
@@ -366,7 +373,7 @@ static const struct op *argument(const struct op *parent, const struct op_name *
 }
 
 /* Who overrides this block, and among which arguments; NULL: nobody. */
-static const struct op *override(
+static const struct op *overriding(
     const struct frame *f, const struct op *op, const struct arguments **among)
 {
 	const struct op *found = NULL, *arg;
@@ -396,7 +403,7 @@ static bool is_empty(const struct op *op)
 static char *block(struct render *r, const struct op *op, const struct frame *f, char *p)
 {
 	const struct arguments *among = NULL;
-	const struct op *arg = override(f, op, &among), *content = arg ? arg : op;
+	const struct op *arg = overriding(f, op, &among), *content = arg ? arg : op;
 	size_t at = r->indent_at, len = r->indent_len;
 	struct frame inner = *f;
 
@@ -433,12 +440,14 @@ static char *run(struct render *r, const struct op *op, const struct frame *f, c
 		case OP_VAR:
 			v = find(r, op);
 			if (__builtin_expect(v != NULL, 1))
-				p = v->type == VIEW_STR ? put_escaped(r, p, v->s, v->len) : put_scalar(r, p, v);
+				p = v->type == VIEW_STR ? put_escaped(r, p, v->s, v->len)
+							: put_scalar(r, p, v);
 			break;
 		case OP_RAW:
 			v = find(r, op);
 			if (v)
-				p = v->type == VIEW_STR ? put(r, p, v->s, v->len) : put_scalar(r, p, v);
+				p = v->type == VIEW_STR ? put(r, p, v->s, v->len)
+							: put_scalar(r, p, v);
 			break;
 		case OP_SECTION:
 			p = section(r, op, f, p);
@@ -469,8 +478,8 @@ static char *run(struct render *r, const struct op *op, const struct frame *f, c
 enum rc mustache_render(
     const struct mustache *tmpl, const struct view *data, struct buf *out, struct err *err)
 {
-	static const struct view nothing = { .type = VIEW_NULL };
-	const struct frame f = { .tmpl = tmpl };
+	static const struct view nothing = {.type = VIEW_NULL};
+	const struct frame f = {.tmpl = tmpl};
 	struct render r;
 	char *p;
 

@@ -1,7 +1,8 @@
 /*
- * Sets of Mustache templates: an open-addressed table of names. A name that a template uses gets its
- * entry at once, so an operation is bound to the entry and nothing is looked up while rendering but
- * dynamic names. All of it lives in the set's arena; a replaced template stays there to the end.
+ * Sets of Mustache templates: an open-addressed table of names. A name that a template uses gets
+ * its entry at once, so an operation is bound to the entry and nothing is looked up while rendering
+ * but dynamic names. All of it lives in the set's arena; a replaced template stays there to the
+ * end.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -112,15 +113,16 @@ const struct mustache *mustache_find(const struct mustache_set *set, const char 
 	return m && m->ops ? m : NULL;
 }
 
-static enum rc compile(struct mustache_set *set, const char *name, const char *file, const char *text,
-    size_t len, struct err *err)
+static enum rc compile(struct mustache_set *set, const char *name, const char *file,
+    const char *text, size_t len, struct err *err)
 {
 	struct mustache *m = mustache_intern(set, name, strlen(name));
 	struct mustache fresh = *m;
 	enum rc rc;
 
 	if (len > FILE_BYTES_MAX)
-		return mustache_fail(err, RC_LIMIT, file, 1, 1, "larger than %u MiB", FILE_BYTES_MAX >> 20);
+		return mustache_fail(
+		    err, RC_LIMIT, file, 1, 1, "larger than %u MiB", FILE_BYTES_MAX >> 20);
 	fresh.file = arena_strdup(&set->arena, file);
 	rc = mustache_parse(&fresh, &set->arena, arena_strndup(&set->arena, text, len), len, err);
 	if (rc == RC_OK)
@@ -161,7 +163,8 @@ static enum rc compile_file(
 	return rc;
 }
 
-static enum rc load_folder(struct mustache_set *set, const char *dir, const char *prefix, int deep, struct err *err);
+static enum rc load_folder(
+    struct mustache_set *set, const char *dir, const char *prefix, int deep, struct err *err);
 
 static enum rc load_entry(struct mustache_set *set, const char *dir, const char *prefix,
     const char *entry, int deep, struct err *err)
@@ -175,7 +178,8 @@ static enum rc load_entry(struct mustache_set *set, const char *dir, const char 
 	if (stat(path, &st) != 0)
 		return err_sys(err, "cannot read template %s", path);
 	if (S_ISDIR(st.st_mode))
-		return load_folder(set, path, arena_printf(&set->arena, "%s%s/", prefix, entry), deep + 1, err);
+		return load_folder(
+		    set, path, arena_printf(&set->arena, "%s%s/", prefix, entry), deep + 1, err);
 	if (len <= SUFFIX_LEN || strcmp(entry + len - SUFFIX_LEN, SUFFIX) != 0)
 		return RC_OK;
 	return compile_file(set,
@@ -307,7 +311,8 @@ static bool is_listed(const char *const *raw, const char *what)
 	return false;
 }
 
-static bool is_flawed(const struct mustache *m, const struct op *op, const char *const *raw, struct buf *out)
+static bool is_flawed(
+    const struct mustache *m, const struct op *op, const char *const *raw, struct buf *out)
 {
 	buf_clear(out);
 	if (op->target && !op->target->ops) {
@@ -319,13 +324,15 @@ static bool is_flawed(const struct mustache *m, const struct op *op, const char 
 		return false;
 	buf_printf(out, "%s:", m->name);
 	for (uint16_t i = 0; i < op->parts; i++)
-		buf_printf(out, "%s%.*s", i ? "." : "", (int)op->name[i].key.len, op->name[i].key.s);
+		buf_printf(
+		    out, "%s%.*s", i ? "." : "", (int)op->name[i].key.len, op->name[i].key.s);
 	if (!op->parts)
 		buf_addc(out, '.');
 	if (is_listed(raw, out->data))
 		return false;
 	buf_clear(out);
-	buf_printf(out, "%s:%u:%u: unescaped value is not on the list", m->file, op->line, op->column);
+	buf_printf(
+	    out, "%s:%u:%u: unescaped value is not on the list", m->file, op->line, op->column);
 	return true;
 }
 

@@ -29,7 +29,7 @@ static struct view *new_node(struct arena *a, enum view_type type)
 {
 	struct view_node *n = arena_alloc(a, sizeof *n);
 
-	*n = (struct view_node){ .view = { .type = type }, .arena = a };
+	*n = (struct view_node){.view = {.type = type}, .arena = a};
 	return &n->view;
 }
 
@@ -43,7 +43,7 @@ struct view *view_list(struct arena *a)
 	return new_node(a, VIEW_LIST);
 }
 
-/* A larger array of `size`-byte elements for one that is full: 8, 32 (a row of a table), doubled. */
+/* A larger array of `size`-byte elements for a full one: 8, 32 (a row of a table), doubled. */
 static void *grow(struct view_node *n, void *old, size_t size)
 {
 	uint32_t cap = n->cap == 0 ? 8 : n->cap == 8 ? 32 : n->cap * 2;
@@ -115,7 +115,7 @@ static struct view *slot(struct view *obj, const char *name)
 			index_build(n);
 	}
 	m = obj->members + obj->len++;
-	*m = (struct view_member){ .key = name, .key_len = (uint32_t)len, .tag = key.tag };
+	*m = (struct view_member){.key = name, .key_len = (uint32_t)len, .tag = key.tag};
 	n->seen |= 1ull << (key.spread & 63);
 	if (n->index)
 		index_add(n, obj->len - 1);
@@ -140,16 +140,16 @@ static void set_text(struct view *at, const char *s, size_t len)
 {
 	if (len > UINT32_MAX)
 		bug("view: impossible text bytes=%zu", len);
-	*at = s ? (struct view){ .type = VIEW_STR, .len = (uint32_t)len, .s = s }
-		: (struct view){ .type = VIEW_NULL };
+	*at = s ? (struct view){.type = VIEW_STR, .len = (uint32_t)len, .s = s}
+		: (struct view){.type = VIEW_NULL};
 }
 
 static void set_value(struct view *at, struct view *value)
 {
 	if (!value)
-		*at = (struct view){ .type = VIEW_NULL };
+		*at = (struct view){.type = VIEW_NULL};
 	else if (value->type == VIEW_OBJ || value->type == VIEW_LIST)
-		*at = (struct view){ .type = VIEW_LINK, .link = value };
+		*at = (struct view){.type = VIEW_LINK, .link = value};
 	else
 		*at = *value;
 }
@@ -173,22 +173,22 @@ void view_ref(struct view *obj, const char *key, const char *s)
 
 void view_int(struct view *obj, const char *key, int64_t i)
 {
-	*slot(obj, key) = (struct view){ .type = VIEW_INT, .i = i };
+	*slot(obj, key) = (struct view){.type = VIEW_INT, .i = i};
 }
 
 void view_real(struct view *obj, const char *key, double d)
 {
-	*slot(obj, key) = (struct view){ .type = VIEW_REAL, .d = d };
+	*slot(obj, key) = (struct view){.type = VIEW_REAL, .d = d};
 }
 
 void view_bool(struct view *obj, const char *key, bool b)
 {
-	*slot(obj, key) = (struct view){ .type = VIEW_BOOL, .b = b };
+	*slot(obj, key) = (struct view){.type = VIEW_BOOL, .b = b};
 }
 
 void view_null(struct view *obj, const char *key)
 {
-	*slot(obj, key) = (struct view){ .type = VIEW_NULL };
+	*slot(obj, key) = (struct view){.type = VIEW_NULL};
 }
 
 void view_put(struct view *obj, const char *key, struct view *value)
@@ -236,7 +236,8 @@ const struct view *view_get(const struct view *obj, const char *key)
 
 const struct view *view_at(const struct view *list, size_t i)
 {
-	return list && list->type == VIEW_LIST && i < list->len ? view_deref(list->items + i) : NULL;
+	return list && list->type == VIEW_LIST && i < list->len ? view_deref(list->items + i)
+								: NULL;
 }
 
 size_t view_len(const struct view *v)
@@ -342,10 +343,11 @@ static void json_text(const char *s, size_t len, struct buf *out)
 	buf_addc(out, '"');
 	for (; s < end; s++) {
 		unsigned char c = (unsigned char)*s;
-		char u[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+		char u[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 		size_t taken = 1;
 
-		if (c == 0xe2 && end - s > 2 && s[1] == '\x80' && (s[2] == '\xa8' || s[2] == '\xa9')) {
+		if (c == 0xe2 && end - s > 2 && s[1] == '\x80' &&
+		    (s[2] == '\xa8' || s[2] == '\xa9')) {
 			memcpy(u + 2, s[2] == '\xa8' ? "2028" : "2029", 4);
 			taken = 3;
 		} else if (c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' &&

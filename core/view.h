@@ -16,7 +16,16 @@
 #include "core/buf.h"
 #include "core/rc.h"
 
-enum view_type { VIEW_NULL, VIEW_BOOL, VIEW_INT, VIEW_REAL, VIEW_STR, VIEW_LIST, VIEW_OBJ, VIEW_TYPE_MAX };
+enum view_type {
+	VIEW_NULL,
+	VIEW_BOOL,
+	VIEW_INT,
+	VIEW_REAL,
+	VIEW_STR,
+	VIEW_LIST,
+	VIEW_OBJ,
+	VIEW_TYPE_MAX
+};
 
 struct view;
 
@@ -43,9 +52,10 @@ void view_push_str(struct view *list, const char *s);
 enum view_type view_type(const struct view *v);
 const struct view *view_get(const struct view *obj, const char *key);
 const struct view *view_at(const struct view *list, size_t index);
-size_t view_len(const struct view *v); /* elements of a list, members of an object, bytes of a string */
 const char *view_text(const struct view *v); /* text of a string value, NULL of any other */
 int64_t view_number(const struct view *v);   /* of an integer; 0 of any other */
+/* Elements of a list, members of an object, bytes of a string; 0 of any other. */
+size_t view_len(const struct view *v);
 
 /* Append the value as compact JSON: strings escaped, also < > & and U+2028/9, so the text may stand
  * anywhere. */
@@ -53,6 +63,7 @@ void view_json(const struct view *v, struct buf *out);
 
 /* Read JSON text (jansson: depth-limited, duplicates refused) into the arena; keys are copied.
  * RC_INVALID names line and column. */
-enum rc view_parse(struct arena *a, const char *json, size_t len, struct view **out, struct err *err);
+enum rc view_parse(
+    struct arena *a, const char *json, size_t len, struct view **out, struct err *err);
 
 #endif

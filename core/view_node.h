@@ -36,9 +36,9 @@ struct view_member {
 	uint32_t key_len;
 };
 
-/* An object or a list; view is its first member. `seen` has the bit (spread & 63) of every key set, so
- * most keys that are absent cost one test. `index`, from INDEX_FROM members on, is an open-addressed
- * table of index_size member numbers plus one, 0 for free. */
+/* An object or a list; view is its first member. `seen` has the bit (spread & 63) of every key set,
+ * so most keys that are absent cost one test. `index`, from INDEX_FROM members on, is an
+ * open-addressed table of index_size member numbers plus one, 0 for free. */
 struct view_node {
 	struct view view;
 	struct arena *arena;
@@ -58,8 +58,8 @@ static inline uint64_t view_load(const char *p, size_t n)
 	return v;
 }
 
-/* What keys are told apart by: those of up to 7 bytes are their own tag (bytes and length), longer ones
- * are hashed and have the top bit set, so equal tags of these still need a comparison. */
+/* What keys are told apart by: those of up to 7 bytes are their own tag (bytes and length), longer
+ * ones are hashed and have the top bit set, so equal tags of these still need a comparison. */
 static inline uint64_t view_tag(const char *key, size_t len)
 {
 	uint64_t h;
@@ -99,7 +99,8 @@ static inline bool view_same(const char *a, const char *b, size_t len)
 	return view_load(a + len - 8, 8) == view_load(b + len - 8, 8);
 }
 
-static inline bool view_key_is(const struct view_member *m, const char *key, size_t len, uint64_t tag)
+static inline bool view_key_is(
+    const struct view_member *m, const char *key, size_t len, uint64_t tag)
 {
 	return m->tag == tag && (len < 8 || (m->key_len == len && view_same(m->key, key, len)));
 }
@@ -123,7 +124,8 @@ const struct view *view_seek(const struct view *obj, struct view_key *key);
 /* The member of that name, or NULL. obj must be an object. */
 static inline const struct view *view_find(const struct view *obj, struct view_key *key)
 {
-	if (key->hint < obj->len && view_key_is(obj->members + key->hint, key->s, key->len, key->tag))
+	if (key->hint < obj->len &&
+	    view_key_is(obj->members + key->hint, key->s, key->len, key->tag))
 		return view_deref(&obj->members[key->hint].value);
 	if (!(((const struct view_node *)obj)->seen >> (key->spread & 63) & 1))
 		return NULL;
@@ -134,7 +136,8 @@ static inline struct view_key view_key(const char *s, size_t len)
 {
 	uint64_t tag = view_tag(s, len);
 
-	return (struct view_key){ .s = s, .tag = tag, .len = (uint32_t)len, .spread = view_spread(tag) };
+	return (struct view_key){
+	    .s = s, .tag = tag, .len = (uint32_t)len, .spread = view_spread(tag)};
 }
 
 /* Print into `out` as JavaScript prints a number: the shortest digits that read back as the same

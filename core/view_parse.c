@@ -1,7 +1,8 @@
 /*
- * View from JSON text. Jansson reads and checks it (duplicate keys and escaped NUL are refused); what
- * it built is copied into the arena and dropped. Nesting is counted over the bare text first: that
- * bounds the recursion of jansson and of the copy here, and gives the place where it went too deep.
+ * View from JSON text. Jansson reads and checks it (duplicate keys and escaped NUL are refused);
+ * what it built is copied into the arena and dropped. Nesting is counted over the bare text first:
+ * that bounds the recursion of jansson and of the copy here, and gives the place where it went too
+ * deep.
  */
 #include <jansson.h>
 
@@ -33,8 +34,9 @@ static enum rc check_depth(const char *json, size_t len, struct err *err)
 			quoted = true;
 		} else if (*p == '[' || *p == '{') {
 			if (++depth > DEPTH_MAX)
-				return err_set(err, RC_INVALID, "%zu:%zu: nested deeper than %d levels",
-				    line, column, DEPTH_MAX);
+				return err_set(err, RC_INVALID,
+				    "%zu:%zu: nested deeper than %d levels", line, column,
+				    DEPTH_MAX);
 		} else if ((*p == ']' || *p == '}') && depth) {
 			depth--;
 		}
@@ -51,7 +53,7 @@ static struct view *copy_object(struct arena *a, const json_t *in)
 	json_t *value;
 
 	json_object_foreach((json_t *)in, key, value)
-		view_put(v, arena_strdup(a, key), copy(a, value, &box));
+	    view_put(v, arena_strdup(a, key), copy(a, value, &box));
 	return v;
 }
 
@@ -61,8 +63,7 @@ static struct view *copy_list(struct arena *a, const json_t *in)
 	json_t *value;
 	size_t i;
 
-	json_array_foreach(in, i, value)
-		view_push(v, copy(a, value, &box));
+	json_array_foreach(in, i, value) view_push(v, copy(a, value, &box));
 	return v;
 }
 
@@ -76,28 +77,29 @@ static struct view *copy(struct arena *a, const json_t *in, struct view *box)
 		return copy_list(a, in);
 	case JSON_STRING:
 		*box = (struct view){
-			.type = VIEW_STR,
-			.len = (uint32_t)json_string_length(in),
-			.s = arena_strndup(a, json_string_value(in), json_string_length(in)),
+		    .type = VIEW_STR,
+		    .len = (uint32_t)json_string_length(in),
+		    .s = arena_strndup(a, json_string_value(in), json_string_length(in)),
 		};
 		return box;
 	case JSON_INTEGER:
-		*box = (struct view){ .type = VIEW_INT, .i = json_integer_value(in) };
+		*box = (struct view){.type = VIEW_INT, .i = json_integer_value(in)};
 		return box;
 	case JSON_REAL:
-		*box = (struct view){ .type = VIEW_REAL, .d = json_real_value(in) };
+		*box = (struct view){.type = VIEW_REAL, .d = json_real_value(in)};
 		return box;
 	case JSON_TRUE:
 	case JSON_FALSE:
-		*box = (struct view){ .type = VIEW_BOOL, .b = json_is_true(in) };
+		*box = (struct view){.type = VIEW_BOOL, .b = json_is_true(in)};
 		return box;
 	default:
-		*box = (struct view){ .type = VIEW_NULL };
+		*box = (struct view){.type = VIEW_NULL};
 		return box;
 	}
 }
 
-enum rc view_parse(struct arena *a, const char *json, size_t len, struct view **out, struct err *err)
+enum rc view_parse(
+    struct arena *a, const char *json, size_t len, struct view **out, struct err *err)
 {
 	json_error_t why;
 	json_t *in;

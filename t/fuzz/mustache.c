@@ -10,10 +10,12 @@
 #include "core/mustache.h"
 
 static const char sample[] =
-    "{\"a\":\"<x>\\n&\",\"b\":{\"a\":1,\"c\":\"q\",\"b\":{\"z\":0.5}},\"l\":[1,\"two\",{\"a\":3,\"l\":[]}],\"t\":true,"
+    "{\"a\":\"<x>\\n&\",\"b\":{\"a\":1,\"c\":\"q\",\"b\":{\"z\":0.5}},\"l\":[1,\"two\",{\"a\":3,"
+    "\"l\":[]}],\"t\":true,"
     "\"f\":false,\"n\":null,\"e\":\"\",\"p\":\"p\",\"q\":\"q\",\"long name of a key\":[[1,2],[]]}";
 
-static void render(const struct mustache_set *set, struct arena *a, const char *json, size_t len, struct buf *out)
+static void render(
+    const struct mustache_set *set, struct arena *a, const char *json, size_t len, struct buf *out)
 {
 	struct err err;
 	struct view *data;
@@ -40,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const names[] = { "t", "p", "q" };
+	static const char *const names[] = {"t", "p", "q"};
 	struct mustache_set *set = mustache_set_new();
 	const char *at = (const char *)data, *end = at + size;
 	struct arena arena;
@@ -64,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		at += len + (nul != NULL);
 	}
 	if (ok && mustache_find(set, "t"))
-		render(set, &arena, at < end ? at : sample, at < end ? (size_t)(end - at) : sizeof sample - 1, &out);
+		render(set, &arena, at < end ? at : sample,
+		    at < end ? (size_t)(end - at) : sizeof sample - 1, &out);
 	buf_release(&out);
 	arena_release(&arena);
 	mustache_set_free(set);

@@ -118,7 +118,8 @@ static void json_text_may_stand_in_a_page(void **state)
 
 	(void)state;
 	view_push_str(v, "</script>&\"\\\n\x01\x7f");
-	view_push_str(v, "a\xe2\x80\xa8" "b\xe2\x80\xa9\xe2\x80\xaa\xc3\xa4\xe2\x80");
+	view_push_str(v, "a\xe2\x80\xa8"
+			 "b\xe2\x80\xa9\xe2\x80\xaa\xc3\xa4\xe2\x80");
 	assert_string_equal(json(v),
 	    "[\"\\u003c/script\\u003e\\u0026\\\"\\\\\\u000a\\u0001\\u007f\","
 	    "\"a\\u2028b\\u2029\xe2\x80\xaa\xc3\xa4\xe2\x80\"]");
@@ -130,13 +131,28 @@ static void reals_print_shortest(void **state)
 		double d;
 		const char *text;
 	} cases[] = {
-		{ 0, "0" }, { -0.0, "0" }, { 1, "1" }, { -1.5, "-1.5" }, { 0.1, "0.1" },
-		{ 0.1 + 0.2, "0.30000000000000004" }, { 1.21, "1.21" }, { 100, "100" },
-		{ 1e20, "100000000000000000000" }, { 1e21, "1e+21" }, { 123456.789, "123456.789" },
-		{ 1e-6, "0.000001" }, { 1.5e-6, "0.0000015" }, { 1e-7, "1e-7" }, { 1.25e-9, "1.25e-9" },
-		{ 5e-324, "5e-324" }, { 1.7976931348623157e308, "1.7976931348623157e+308" },
-		{ 0.05, "0.05" }, { 12.0625, "12.0625" }, { 1.0 / 3, "0.3333333333333333" },
-		{ __builtin_nan(""), "null" }, { -__builtin_inf(), "null" },
+	    {0, "0"},
+	    {-0.0, "0"},
+	    {1, "1"},
+	    {-1.5, "-1.5"},
+	    {0.1, "0.1"},
+	    {0.1 + 0.2, "0.30000000000000004"},
+	    {1.21, "1.21"},
+	    {100, "100"},
+	    {1e20, "100000000000000000000"},
+	    {1e21, "1e+21"},
+	    {123456.789, "123456.789"},
+	    {1e-6, "0.000001"},
+	    {1.5e-6, "0.0000015"},
+	    {1e-7, "1e-7"},
+	    {1.25e-9, "1.25e-9"},
+	    {5e-324, "5e-324"},
+	    {1.7976931348623157e308, "1.7976931348623157e+308"},
+	    {0.05, "0.05"},
+	    {12.0625, "12.0625"},
+	    {1.0 / 3, "0.3333333333333333"},
+	    {__builtin_nan(""), "null"},
+	    {-__builtin_inf(), "null"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -149,7 +165,7 @@ static void reals_print_shortest(void **state)
 
 static const char *reparsed(const char *text)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct view *v;
 
 	if (view_parse(&arena, text, strlen(text), &v, &err) != RC_OK)
@@ -159,7 +175,8 @@ static const char *reparsed(const char *text)
 
 static void parsing_reads_every_kind_of_value(void **state)
 {
-	static const char text[] = "{\"a\":[1,-2.5,\"t\\u00e4\",true,false,null,{},[]],\"b\":{\"c\":\"\"}}";
+	static const char text[] =
+	    "{\"a\":[1,-2.5,\"t\\u00e4\",true,false,null,{},[]],\"b\":{\"c\":\"\"}}";
 
 	(void)state;
 	assert_string_equal(reparsed(text),
@@ -203,14 +220,14 @@ static void parsing_bounds_the_depth(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(members_keep_order_and_the_later_value),
-		cmocka_unit_test(reading_answers_null_for_what_is_absent),
-		cmocka_unit_test(thousands_of_members_are_all_found),
-		cmocka_unit_test(json_text_may_stand_in_a_page),
-		cmocka_unit_test(reals_print_shortest),
-		cmocka_unit_test(parsing_reads_every_kind_of_value),
-		cmocka_unit_test(parsing_names_line_and_column),
-		cmocka_unit_test(parsing_bounds_the_depth),
+	    cmocka_unit_test(members_keep_order_and_the_later_value),
+	    cmocka_unit_test(reading_answers_null_for_what_is_absent),
+	    cmocka_unit_test(thousands_of_members_are_all_found),
+	    cmocka_unit_test(json_text_may_stand_in_a_page),
+	    cmocka_unit_test(reals_print_shortest),
+	    cmocka_unit_test(parsing_reads_every_kind_of_value),
+	    cmocka_unit_test(parsing_names_line_and_column),
+	    cmocka_unit_test(parsing_bounds_the_depth),
 	};
 
 	return cmocka_run_group_tests_name("view", tests, set_up, tear_down);
