@@ -7,7 +7,7 @@ const path = require('path');
 const { execFileSync } = require('child_process');
 
 const top = path.dirname(__dirname);
-const ours = path.join(top, process.env.BUILD || 'build', 'bench', 'mustache');
+const ours = path.join(path.resolve(top, process.env.BUILD || 'build'), 'bench', 'mustache');
 const file = path.join(__dirname, 'table.mustache');
 const template = fs.readFileSync(file, 'utf8');
 const seconds = Number(process.env.BENCH_SECONDS || 1);
@@ -56,19 +56,21 @@ if (child('--print') !== text || mustache.render(template, data).replace(/&#x2F;
 	console.error('mustache: the engines do not print the same');
 	process.exit(1);
 }
-const figures = {};
+const all = {};
 for (let round = 0; round < rounds; round++)
 	for (const name of Object.keys(contenders))
-		(figures[name] = figures[name] || []).push(contenders[name]());
-const median = (name) => figures[name].sort((a, b) => a - b)[rounds >> 1];
-const ratio = median('dropmill') / median('hogan.js');
+		(all[name] = all[name] || []).push(contenders[name]());
+const figures = {};
+for (const name of Object.keys(contenders)) {
+	const sorted = all[name].sort((a, b) => a - b);
+	figures[name] = { median: sorted[rounds >> 1], min: sorted[0], max: sorted[rounds - 1] };
+}
 if (process.argv.includes('--json')) {
-	const result = { what: 'mustache', bytes: text.length, unit: 'renders/s', ratio, reach: 2 };
-	result.figures = Object.fromEntries(Object.keys(contenders).map((name) => [name, median(name)]));
-	console.log(JSON.stringify(result));
+	console.log(JSON.stringify({ bytes: text.length, figures }));
 } else {
 	console.log(`Mustache, table of 25 rows, ${text.length} bytes: renders/s`);
-	for (const name of Object.keys(contenders))
-		console.log(`  ${name.padEnd(32)}${Math.round(median(name)).toString().padStart(9)}`);
+	for (const [name, f] of Object.entries(figures))
+		console.log(`  ${name.padEnd(32)}${Math.round(f.median).toString().padStart(9)}`);
+	const ratio = figures.dropmill.median / figures['hogan.js'].median;
 	console.log(`  ${ratio.toFixed(2)} x hogan.js (to reach: 2)`);
 }
