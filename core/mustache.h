@@ -22,7 +22,7 @@
 
 /* Sections, partials and parents open within one another at render time, so that a partial which
  * includes itself ends. */
-#define MUSTACHE_DEPTH_MAX 1000
+#define MUSTACHE_DEPTH_MAX 3000
 /* Tags open within one another in one template. */
 #define MUSTACHE_NEST_MAX 100
 

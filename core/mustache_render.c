@@ -18,7 +18,7 @@
 
 /* Copying may write this far beyond the end of what it copies. */
 #define SLACK 64
-#define INDENT_MAX 4096
+#define INDENT_MAX 16384
 #define ESCAPE_CHUNK 4096
 
 struct frame;

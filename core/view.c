@@ -14,7 +14,7 @@
 #include "core/view_node.h"
 
 #define INDEX_FROM 32u
-#define JSON_DEPTH 1000
+#define JSON_DEPTH 2000
 
 char view_seed;
 

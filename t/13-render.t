@@ -83,7 +83,11 @@ fails('an error in a partial found by data', 65, qr/^\Q$dir\E\/worse\.mustache:3
 fails('broken data', 65, qr/^<stdin>:2:5: /, "{\n\"a\":}", $page);
 fails('no data', 65, qr/^<stdin>:1:1: /, '', $page);
 fails('a key twice', 65, qr/^<stdin>:1:\d+: duplicate/, '{"a":1,"a":2}', $page);
-fails('data nested too deep', 65, qr/^<stdin>:1:257: nested/, '[' x 100000, $page);
+fails('data nested too deep', 65, qr/^<stdin>:1:1001: nested/, '[' x 100000, $page);
+my $deep = '{"n":null}';
+$deep = qq({"n":$deep}) for 1 .. 990;
+prints('recursion as deep as data may be', '(' x 991 . ')' x 991, $deep,
+	put('deep.mustache', '({{#n}}{{>deep}}{{/n}})'));
 fails('endless recursion', 65, qr/^\Q$dir\E\/loop\.mustache:1:1: .*too deep/, '{}',
 	put('loop.mustache', '{{>loop}}'));
 fails('no such file', 66, qr/cannot open template .*none/, '{}', "$dir/none");

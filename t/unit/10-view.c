@@ -202,15 +202,15 @@ static void parsing_bounds_the_depth(void **state)
 	char deep[4000];
 
 	(void)state;
-	for (int i = 0; i < 256; i++) {
+	for (int i = 0; i < 1000; i++) {
 		deep[i] = '[';
-		deep[256 + i] = ']';
+		deep[1000 + i] = ']';
 	}
-	deep[512] = '\0';
+	deep[2000] = '\0';
 	assert_string_equal(reparsed(deep), deep);
 	memset(deep, '[', sizeof deep - 1);
 	deep[sizeof deep - 1] = '\0';
-	assert_string_equal(reparsed(deep), "1:257: nested deeper than 256 levels");
+	assert_string_equal(reparsed(deep), "1:1001: nested deeper than 1000 levels");
 	memcpy(deep, "[\"\\\"[\\\\\",\n\"", 11);
 	memset(deep + 11, '[', 1000);
 	memcpy(deep + 1011, "\"]", 3);
