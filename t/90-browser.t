@@ -1,0 +1,69 @@
+#!/usr/bin/perl
+# The pages in Chromium, over a whole stack: each program of t/browser/ prints TAP and becomes a subtest with
+# a stack of its own. Screenshots are left in build/screenshots.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use Test::More;
+use Dropmill::Stack;
+
+# Job types that take their time, never end, or fail, each as the test wants it.
+my %type = (
+	slow => <<~'END',
+		for p in 5 20 35 50 65 80 95; do
+			echo "{\"progress\":$p,\"step\":\"step at $p\"}"; sleep 0.8
+		done
+		echo '{"result":"as slow as it was asked to be"}'
+		END
+	endless => <<~'END',
+		echo '{"progress":30,"step":"turning the wheel"}'
+		while :; do sleep 1; done
+		END
+	broken => <<~'END',
+		echo 'no licence left' >&2
+		echo '{"error":"no licence left"}'
+		exit 1
+		END
+);
+
+sub put {
+	my ($path, $text, $mode) = @_;
+	open my $out, '>', $path or die "$path: $!";
+	print $out $text;
+	close $out or die "$path: $!";
+	chmod $mode, $path;
+}
+
+sub state_with_types {
+	my $dir = tempdir('dm-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+	chmod 0755, $dir;
+	make_path("$dir/state/jobs.d", "$dir/state/scripts", { mode => 0755 });
+	for my $name (sort keys %type) {
+		put("$dir/state/scripts/$name", "#!/bin/sh\n$type{$name}", 0755);
+		put("$dir/state/jobs.d/$name.conf", "[job $name]\ntitle = \u$name\naccept = *\n"
+			. "command = $dir/state/scripts/$name {input} {output}\ntimeout = 5m\nattempts = 1\n", 0644);
+	}
+	return "$dir/state";
+}
+
+for my $program (qw(flow pages plain)) {
+	subtest $program => sub {
+		my $stack = Dropmill::Stack->start(state => state_with_types(), config => { upload_max => '1M' });
+		local $ENV{DROPMILL_URL} = 'http://127.0.0.1:' . $stack->port;
+		local $ENV{SHOTS} = Dropmill::Stack::build() . '/screenshots';
+		open my $out, '-|', 'node', "$FindBin::Bin/browser/$program.mjs" or die "node: $!";
+		my ($plan, $n) = (undef, 0);
+		while (my $line = <$out>) {
+			if ($line =~ /^(not )?ok \d+ - (.*)/) { $n++; ok(!$1, $2) }
+			elsif ($line =~ /^1\.\.(\d+)/) { $plan = $1 }
+			else { diag $line =~ s/\n\z//r }
+		}
+		close $out;
+		is($plan, $n, 'the program came to its end');
+		is_deeply([ $stack->stop ], [], 'no process is left') or diag $stack->log;
+	};
+}
+done_testing;

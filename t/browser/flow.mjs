@@ -1,0 +1,169 @@
+// The main flow as a person sees it: drop files, watch them become results without a reload, cancel,
+// retry, delete; and that the page keeps still meanwhile: focus, selection, text and scroll survive polls.
+import { drop, end, ended, is, job, ok, open, row, sleep, state, until, upload, url } from './lib.mjs';
+
+const page = await open('/');
+await page.evaluate(() => { window.loadedOnce = true; });
+is(await page.locator('.empty h2').innerText(), 'No jobs yet', 'an empty queue says so');
+
+// ---- drop → pending → processing → completed -------------------------------------------------------
+await page.evaluate(() => {
+	window.seen = {};
+	setInterval(() => {
+		for (const tr of document.querySelectorAll('#jobs tbody tr')) {
+			const name = tr.querySelector('th').innerText;
+			(window.seen[name] ||= new Set()).add(tr.querySelector('.status').innerText);
+		}
+	}, 20);
+});
+await drop(page, [['a.csv', 'n,name\n1,x\n2,y\n'], ['b.json', '{"b":1}'], ['c.txt', 'plain words\n']]);
+for (const name of ['a.csv', 'b.json', 'c.txt']) {
+	await row(page, name).waitFor();
+	ok(await until(async () => await state(page, name) === 'Completed'), `${name} completes`);
+	ok((await row(page, name).locator('.result').innerText()).length > 3, `${name} shows a result`);
+}
+is(await row(page, 'a.csv').locator('.type').innerText(), 'csv-profile', 'the CSV got its type');
+const link = await row(page, 'b.json').locator('a.file').first().getAttribute('href');
+is((await fetch(url + link)).status, 200, 'a result downloads');
+
+await page.selectOption('#type', 'slow');
+await page.setInputFiles('#files', [{ name: 'long.bin', mimeType: '', buffer: Buffer.from('x') },
+	{ name: 'long too.bin', mimeType: '', buffer: Buffer.from('y') }]);
+const progress = new Set();
+ok(await until(async () => {
+	const bar = row(page, 'long.bin').locator('progress');
+	if (await bar.count())
+		progress.add(await bar.getAttribute('value').catch(() => null));
+	return await row(page, 'long.bin').count() && await state(page, 'long.bin') === 'Completed';
+}, 30), 'a long job completes');
+ok(progress.size >= 3, 'its progress moved meanwhile', [...progress]);
+const seen = await page.evaluate(() => [...window.seen['long.bin']]);
+ok(/^(Pending )?Processing Completed$/.test(seen.join(' ')), 'the states came in order', seen);
+ok(await page.locator('#sending').isHidden(), 'the list of uploads has gone');
+
+// ---- what is refused says why ------------------------------------------------------------------------
+await drop(page, [['nothing.csv', '']]);
+is(await page.locator('#queue li .say').innerText(), 'it is empty', 'an empty file is refused with a reason');
+await page.click('#stop-all');
+await drop(page, [['large.bin', 'x'.repeat(1500000)]]);
+ok(/larger than/.test(await page.locator('#queue li .say').innerText()), 'so is one over the limit');
+await page.click('#stop-all');
+
+// ---- cancel, retry, delete -----------------------------------------------------------------------------
+const made = await upload('victim.bin', 'x', 'endless');
+await row(page, 'victim').waitFor();
+await until(async () => await state(page, 'victim') === 'Processing');
+const cancel = row(page, 'victim').locator('button.cancel');
+await cancel.dblclick();
+ok(await until(async () => await state(page, 'victim') === 'Cancelled', 5), 'cancel works');
+await sleep(500);
+is((await job(made.uuid)).retry_count, 0, 'the second click of a double click does nothing else');
+await until(async () => (await job(made.uuid)).actions.includes('retry'));
+const retry = row(page, 'victim').locator('button.retry');
+await retry.focus();
+await page.keyboard.press('Enter');
+ok(await until(async () => (await job(made.uuid)).retry_count === 1), 'retry works by keyboard');
+ok(await until(() => page.evaluate(() => document.activeElement.closest('tr')?.innerText.includes('victim'))),
+	'the focus stays in the row when the button has gone');
+await until(async () => await state(page, 'victim') === 'Processing');
+await row(page, 'victim').locator('button.delete').click();
+ok(await page.locator('#ask').isVisible(), 'delete asks first');
+is(await page.locator('#ask-name').innerText(), 'victim.bin', 'and says what');
+await page.keyboard.press('Enter');
+ok(await page.locator('#ask').isHidden() && await row(page, 'victim').count() === 1, 'Enter keeps it');
+await row(page, 'victim').locator('button.delete').click();
+await page.locator('#ask .danger').click();
+ok(await until(async () => await row(page, 'victim').count() === 0), 'the row goes');
+is(await job(made.uuid), null, 'the job is gone');
+
+// ---- the page keeps still -------------------------------------------------------------------------------
+const node = await row(page, 'a.csv').elementHandle();
+await page.locator('#q').focus();
+await page.keyboard.type('zz');
+await page.evaluate(() => document.querySelector('#q').setSelectionRange(0, 1));
+await upload('fresh.txt', 'one more\n');
+await row(page, 'fresh.txt').waitFor();
+const kept = await page.evaluate(() => {
+	const q = document.querySelector('#q');
+	return [document.activeElement.id, q.value, q.selectionStart, q.selectionEnd].join();
+});
+is(kept, 'q,zz,0,1', 'focus, text and selection survive a refresh');
+await page.locator('#q').fill('');
+
+await row(page, 'a.csv').locator('th a').focus();
+await page.evaluate(() => {
+	const words = document.createRange();
+	words.selectNodeContents(document.querySelector('#jobs tbody tr:last-child th bdi'));
+	getSelection().removeAllRanges();
+	getSelection().addRange(words);
+	window.scrollTo(0, 40);
+});
+const before = await page.evaluate(() => [String(getSelection()), scrollY].join());
+await upload('another.txt', 'and one\n');
+await row(page, 'another.txt').waitFor();
+ok(await node.evaluate((tr) => tr.isConnected && tr.innerText.includes('a.csv')), 'rows stay the same elements');
+is(await page.evaluate(() => document.activeElement.textContent), 'a.csv', 'the focus stays on its row');
+is(await page.evaluate(() => [String(getSelection()), scrollY].join()), before, 'selected words and scroll stay');
+ok(await page.evaluate(() => [...document.querySelectorAll('#jobs td.age time')]
+	.every((time) => /^now$|ago$/.test(time.textContent) && time.title)), 'times are relative, with a full one as tooltip');
+
+// ---- idle polls -------------------------------------------------------------------------------------------
+await ended((await upload('last.txt', 'last\n')).uuid);
+await row(page, 'last.txt').waitFor();
+await until(async () => await state(page, 'last.txt') === 'Completed');
+await sleep(2500);
+const polls = [];
+page.on('response', (response) => response.url().includes('/jobs/table') && polls.push(response.status()));
+await sleep(6500);
+ok(polls.length >= 3 && polls.every((status) => status === 304), 'idle polls are 304', polls);
+await page.evaluate(() => Object.defineProperty(document, 'hidden', { value: true, configurable: true }));
+polls.length = 0;
+await sleep(4500);
+ok(polls.length === 0, 'a hidden tab does not poll', polls);
+await page.evaluate(() => {
+	delete document.hidden;
+	document.dispatchEvent(new Event('visibilitychange'));
+});
+ok(await until(() => polls.length > 0, 1), 'it catches up when it is seen again');
+
+// ---- tabs, search, history of the browser -----------------------------------------------------------------
+const broken = await upload('broken.bin', 'x', 'broken');
+await ended(broken.uuid, 'failed');
+await page.click('#tab-failed');
+await page.waitForURL('**/?status=failed');
+is(await page.locator('#jobs tbody tr').count(), 1, 'a tab filters');
+is(await page.locator('#tab-failed').getAttribute('aria-current'), 'page', 'and is the current one');
+ok(/no licence left/.test(await row(page, 'broken').locator('.why').innerText()), 'a failure says why');
+await sleep(2500);
+is(await page.locator('#jobs tbody tr').count(), 1, 'polls keep to the filter');
+await page.goBack();
+ok(await until(async () => await page.locator('#jobs tbody tr').count() > 1), 'back leads to all jobs');
+is(new URL(page.url()).search, '', 'and to their address');
+await page.locator('#q').fill('anoth');
+ok(await until(async () => await page.locator('#jobs tbody tr').count() === 1), 'search filters while typing');
+is(new URL(page.url()).search, '?q=anoth', 'search is in the address');
+await page.locator('#q').fill('no such name');
+ok(await until(async () => await page.locator('.empty h2').isVisible()), 'no match is told');
+is(await page.locator('.empty h2').innerText(), 'No job matches', 'in words of its own');
+await page.locator('.empty a').click();
+ok(await until(async () => await page.locator('#jobs tbody tr').count() > 1), 'and leads back to all');
+
+// ---- keys ---------------------------------------------------------------------------------------------------
+await page.locator('#main').focus();
+await page.keyboard.press('?');
+ok(await page.locator('#help').isVisible(), '? shows the keys');
+await page.keyboard.press('Escape');
+await page.keyboard.press('/');
+is(await page.evaluate(() => document.activeElement.id), 'q', '/ leads to the search');
+await page.locator('#main').focus();
+const chooser = page.waitForEvent('filechooser');
+await page.keyboard.press('u');
+ok(await chooser, 'u chooses files');
+await page.keyboard.press('t');
+is(await page.evaluate(() => document.documentElement.dataset.theme), 'light', 't changes the colours');
+await page.keyboard.press('t');
+ok(await page.evaluate(() => window.loadedOnce), 'all of it without a reload');
+await page.reload();
+is(await page.evaluate(() => document.documentElement.dataset.theme), 'dark', 'colours are remembered');
+
+await end();

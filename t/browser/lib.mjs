@@ -1,0 +1,115 @@
+// What the browser tests share: a Chromium of their own, pages that remember everything that should not
+// have happened in them (errors, refusals of the Content-Security-Policy, requests to other hosts), and TAP.
+//
+// The wrapper (t/9x-*.t) gives DROPMILL_URL, and SHOTS, where screenshots go.
+import { chromium } from 'playwright-core';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const url = process.env.DROPMILL_URL;
+export const shots = process.env.SHOTS;
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// ---- TAP ------------------------------------------------------------------------------------------
+let number = 0, failures = 0;
+
+export function ok(good, name, about) {
+	console.log(`${good ? 'ok' : 'not ok'} ${++number} - ${name}`);
+	if (!good) {
+		failures++;
+		if (about !== undefined)
+			console.log(String(typeof about === 'string' ? about : JSON.stringify(about, null, 1)).replace(/^/gm, '# '));
+	}
+	return good;
+}
+
+export const is = (got, want, name) => ok(got === want, name, `got: ${got}\nwanted: ${want}`);
+
+// Wait until the condition (async) holds; true if it came to.
+export async function until(condition, seconds = 20) {
+	for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50)) {
+		if (await condition())
+			return true;
+	}
+	return false;
+}
+
+// ---- browser --------------------------------------------------------------------------------------
+const home = mkdtempSync(join(tmpdir(), 'dm-browser-'));
+const browser = await chromium.launch({
+	executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+	env: { ...process.env, HOME: home },
+	args: ['--no-sandbox', '--headless', '--disable-gpu', '--disable-quic', '--no-first-run',
+		'--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+const unwanted = [];
+
+// A page in a profile of its own. `expected`: console messages that the test provokes.
+export async function open(path, options = {}, expected = []) {
+	const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+	const page = await context.newPage();
+	page.setDefaultTimeout(15000);
+	page.on('console', (message) => {
+		if (['error', 'warning'].includes(message.type()) && !expected.some((e) => e.test(message.text())))
+			unwanted.push(`${message.type()} on ${page.url()}: ${message.text()}`);
+	});
+	page.on('pageerror', (error) => unwanted.push(`error on ${page.url()}: ${error.stack}`));
+	page.on('request', (request) => {
+		if (!request.url().startsWith(`${url}/`) && !/^(data|blob|about):/.test(request.url()))
+			unwanted.push(`request to ${request.url()}`);
+	});
+	if (options.javaScriptEnabled !== false) {
+		await page.addInitScript(() => addEventListener('securitypolicyviolation',
+			(event) => console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`)));
+	}
+	await page.goto(url + path);
+	return page;
+}
+
+export async function end() {
+	await browser.close();
+	rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+	ok(unwanted.length === 0, 'no errors, no policy violations, no requests to other hosts', unwanted.join('\n'));
+	console.log(`1..${number}`);
+	process.exit(failures ? 1 : 0);
+}
+
+process.on('unhandledRejection', async (error) => {
+	ok(false, 'the test came to its end', error.stack);
+	await end();
+});
+
+// ---- the product ----------------------------------------------------------------------------------
+export async function upload(name, content, type) {
+	const query = type ? `?type=${type}` : '';
+	const answer = await fetch(`${url}/jobs/upload/${encodeURIComponent(name)}${query}`,
+		{ method: 'PUT', body: content, headers: { Accept: 'application/json' } });
+	if (answer.status !== 201)
+		throw new Error(`upload of ${name}: ${answer.status} ${await answer.text()}`);
+	return (await answer.json()).jobs[0];
+}
+
+export async function job(uuid) {
+	const answer = await fetch(`${url}/jobs/${uuid}`, { headers: { Accept: 'application/json' } });
+	return answer.status === 200 ? (await answer.json()).job : null;
+}
+
+export const ended = (uuid, status = 'completed') =>
+	until(async () => (await job(uuid))?.status === status);
+
+// The row of a job by its name, and the word of its state.
+export const row = (page, name) => page.locator('#jobs tbody tr', { hasText: name });
+export const state = (page, name) => row(page, name).locator('.status').innerText();
+
+// Files dropped on the page, as a file manager does it.
+export async function drop(page, files) {
+	const transfer = await page.evaluateHandle((list) => {
+		const data = new DataTransfer();
+		for (const [name, content] of list)
+			data.items.add(new File([content], name));
+		return data;
+	}, files);
+	await page.dispatchEvent('#main', 'dragover', { dataTransfer: transfer });
+	await page.dispatchEvent('#main', 'drop', { dataTransfer: transfer });
+}
