@@ -14,17 +14,16 @@ use Dropmill::Stack;
 my %type = (
 	slow => <<~'END',
 		for p in 5 20 35 50 65 80 95; do
-			echo "{\"progress\":$p,\"step\":\"step at $p\"}"; sleep 0.8
+			echo "$p% step at $p"; sleep 0.8
 		done
-		echo '{"result":"as slow as it was asked to be"}'
+		echo 'as slow as it was asked to be'
 		END
 	endless => <<~'END',
-		echo '{"progress":30,"step":"turning the wheel"}'
+		echo '30% turning the wheel'
 		while :; do sleep 1; done
 		END
 	broken => <<~'END',
 		echo 'no licence left' >&2
-		echo '{"error":"no licence left"}'
 		exit 1
 		END
 );
