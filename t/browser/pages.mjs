@@ -16,9 +16,9 @@ async function look(name, path, prepare) {
 		const page = await open(path, options, [/404/]);
 		await prepare?.(page);
 		await page.screenshot({ path: `${shots}/${name}-${look}.png`, fullPage: look === 'phone' });
-		const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+		const wide = await page.evaluate(() => document.documentElement.scrollWidth) - page.viewportSize().width;
 		ok(wide <= 0, `${name}, ${look}: nothing to scroll sideways`, `${wide} px`);
-		const found = (await new AxeBuilder.default({ page }).setLegacyMode(true).analyze()).violations;
+		const found = (await new AxeBuilder({ page }).setLegacyMode(true).analyze()).violations;
 		ok(found.length === 0, `${name}, ${look}: axe finds nothing`,
 			found.map((f) => `${f.id}: ${f.help}\n${f.nodes.map((n) => `  ${n.html}\n  ${n.failureSummary}`).join('\n')}`).join('\n'));
 		await page.context().close();

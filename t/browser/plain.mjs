@@ -1,7 +1,7 @@
 // All of it with JavaScript off: forms, links and redirects.
 import { end, ended, is, job, ok, open, row, state, until, upload } from './lib.mjs';
 
-const page = await open('/', { javaScriptEnabled: false });
+const page = await open('/', { javaScriptEnabled: false }, [/404/]);
 is(await page.locator('.empty h2').innerText(), 'No jobs yet', 'an empty queue says so');
 
 await page.setInputFiles('#files', [
