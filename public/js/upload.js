@@ -12,7 +12,7 @@
 	const AT_ONCE = 3;
 	const limit = Number(form.dataset.limit) || Infinity;
 	const too_large = `larger than ${form.dataset.limitText}, the most this server takes`;
-	const items = []; // { file, type, key, state, sent, row, xhr }; state: waiting sending done failed
+	const items = []; // { file, type, key, state, sent, row, xhr }; state: waiting sending done failed refused
 	const all = (...states) => items.filter((item) => states.includes(item.state));
 	const busy = () => all('waiting', 'sending').length > 0;
 
@@ -71,9 +71,9 @@
 			byId('queue').append(row);
 			items.push(item);
 			if (file.size === 0)
-				turn(item, 'failed', 'it is empty');
+				turn(item, 'refused', 'it is empty');
 			else if (file.size > limit)
-				turn(item, 'failed', too_large);
+				turn(item, 'refused', too_large);
 			else
 				turn(item, 'waiting', size(file.size));
 		}
@@ -82,7 +82,7 @@
 
 	function turn(item, state, text) {
 		item.state = state;
-		if (state === 'waiting' || state === 'failed')
+		if (state === 'waiting' || state === 'failed') // begins at the beginning again
 			item.sent = 0;
 		item.row.className = state;
 		item.row.querySelector('progress').value = 100 * item.sent / (item.file.size || 1);
@@ -162,7 +162,7 @@
 	function summary() {
 		const ours = all('waiting', 'sending', 'done');
 		const done = all('done').length;
-		const failed = all('failed').length;
+		const failed = all('failed', 'refused').length;
 		const total = ours.reduce((sum, item) => sum + item.file.size, 0);
 		const sent = ours.reduce((sum, item) => sum + Math.min(item.sent, item.file.size), 0);
 		let text = [done && `${count(done)} uploaded`, failed && `${count(failed)} not taken`]
@@ -186,7 +186,7 @@
 		byId('sent').textContent = text;
 		byId('sent-bar').value = total ? 100 * sent / total : 0;
 		byId('sending').hidden = items.length === 0;
-		byId('again-all').hidden = failed < 2;
+		byId('again-all').hidden = all('failed').length < 2;
 		byId('stop-all').textContent = busy() ? 'Cancel all' : 'Close';
 	}
 
