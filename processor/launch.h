@@ -1,0 +1,28 @@
+/*
+ * Starting a runner: the same program under another name, with the few descriptors it needs, and its
+ * description sent over the socket. Nothing about the job is in its argv or environment.
+ */
+#ifndef PROCESSOR_LAUNCH_H
+#define PROCESSOR_LAUNCH_H
+
+#include <sys/types.h>
+
+#include "core/buf.h"
+#include "processor/message.h"
+#include "processor/sandbox.h"
+
+/* Borrowed for the call. */
+struct launch {
+	const struct message_spec *spec;
+	const char *const *argv, *const *env; /* NULL-terminated */
+	const struct sandbox_bind *binds;
+	size_t bind_count;
+	const struct buf *filter;             /* seccomp program; may be empty without sandbox */
+	int log, lock, work;                  /* see processor/runner.h */
+};
+
+/* Start it and send everything up to MESSAGE_START. *sock is O_CLOEXEC and non-blocking, *pidfd becomes
+ * readable when the runner ends; the caller closes both and reaps the pid. RC_SYS: nothing runs. */
+enum rc launch_runner(const struct launch *l, pid_t *pid, int *pidfd, int *sock, struct err *err);
+
+#endif

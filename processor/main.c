@@ -1,0 +1,82 @@
+/*
+ * dropmill-processor: claims jobs and runs their commands. Runs in the foreground, speaks on stderr.
+ * Started under the name of a runner it is one.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/config.h"
+#include "core/log.h"
+#include "core/version.h"
+#include "processor/runner.h"
+#include "processor/supervisor.h"
+
+static const char usage[] =
+    "usage: dropmill-processor [-c FILE] [-n]\n"
+    "\n"
+    "Claims jobs and runs their commands, in the foreground.\n"
+    "\n"
+    "  -c FILE    configuration (else $DROPMILL_CONFIG, else " CONFIG_FILE ")\n"
+    "  -n         check the configuration, print the effective settings, and end\n"
+    "  --help     this text\n"
+    "  --version  the version\n"
+    "\n"
+    "SIGTERM, SIGINT: claim nothing more; running jobs get stop_grace, then somebody else runs them\n"
+    "again; a second signal: at once. SIGHUP: read the job types again.\n";
+
+/* Check what -n promises to check beyond the file itself. */
+static int print_settings(const struct config *cfg)
+{
+	struct host host;
+	struct err err;
+	struct buf out;
+
+	if (host_init(&host, cfg, &err)) {
+		log_error("%s", err.text);
+		return EX_CONFIG;
+	}
+	host_release(&host);
+	buf_init(&out);
+	config_print(cfg, &out);
+	fwrite(out.data, 1, out.len, stdout);
+	buf_release(&out);
+	return fflush(stdout) ? EX_IOERR : EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const char *file = NULL;
+	bool check = false;
+	struct config cfg;
+	struct arena arena;
+	struct err err;
+	int status;
+
+	if (argc == 1 && strcmp(argv[0], RUNNER_ARGV0) == 0)
+		return runner_main();
+	log_init("dropmill-processor");
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "-n") == 0) {
+			check = true;
+		} else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+			file = argv[++i];
+		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			fputs(usage, stdout);
+			return EX_OK;
+		} else if (strcmp(argv[i], "--version") == 0) {
+			printf("dropmill-processor %s\n", dropmill_version);
+			return EX_OK;
+		} else {
+			fputs(usage, stderr);
+			return EX_USAGE;
+		}
+	}
+	arena_init(&arena);
+	if (config_load(&cfg, file, &arena, &err))
+		die(EX_CONFIG, "%s", err.text);
+	status = check ? print_settings(&cfg) : supervisor_run(&cfg);
+	arena_release(&arena);
+	return status;
+}

@@ -1,0 +1,100 @@
+/*
+ * Messages: one table says what each type's body must look like; sending and receiving follow it.
+ */
+#include "processor/message.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define TEXT(type, field)                                                                          \
+	{                                                                                          \
+		offsetof(struct type, field), sizeof(((struct type *)0)->field)                    \
+	}
+
+/* fixed: the exact size of the body; 0: bytes of any length up to the bound, text if `text`. Each
+ * char array of a fixed body is listed and must hold a NUL. */
+static const struct rule {
+	bool known, text;
+	size_t fixed;
+	struct {
+		size_t offset, size;
+	} texts[4];
+} rules[MESSAGE_TYPE_MAX] = {
+	[MESSAGE_SPEC] = { true, false, sizeof(struct message_spec),
+		{ TEXT(message_spec, job), TEXT(message_spec, cgroup), TEXT(message_spec, work) } },
+	[MESSAGE_ARG] = { true, true, 0, {} },
+	[MESSAGE_ENV] = { true, true, 0, {} },
+	[MESSAGE_BIND] = { true, false, sizeof(struct message_bind),
+		{ TEXT(message_bind, source), TEXT(message_bind, dest) } },
+	[MESSAGE_FILTER] = { true, false, 0, {} },
+	[MESSAGE_START] = { true, false, 0, {} },
+	[MESSAGE_STOP] = { true, false, sizeof(struct message_stop), {} },
+	[MESSAGE_STARTED] = { true, false, 0, {} },
+	[MESSAGE_PROGRESS] = { true, false, sizeof(struct message_progress),
+		{ TEXT(message_progress, step) } },
+	[MESSAGE_OUTPUT] = { true, false, sizeof(struct message_output),
+		{ TEXT(message_output, sha256), TEXT(message_output, content_type),
+		    TEXT(message_output, name) } },
+	[MESSAGE_END] = { true, false, sizeof(struct message_end),
+		{ TEXT(message_end, last_error), TEXT(message_end, result) } },
+};
+
+enum rc message_send(int fd, enum message_type type, const void *body, size_t size, struct err *err)
+{
+	uint32_t head[2] = { type, (uint32_t)size };
+	struct iovec iov[2] = { { head, sizeof head }, { (void *)(uintptr_t)body, size } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = size ? 2 : 1 };
+	ssize_t n;
+
+	if (size > MESSAGE_BYTES_MAX)
+		return err_set(err, RC_LIMIT, "message of %zu bytes is too long", size);
+	do
+		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? err_sys(err, "cannot send message %d", (int)type) : RC_OK;
+}
+
+enum rc message_check(struct message *m, struct err *err)
+{
+	const struct rule *rule = m->type < MESSAGE_TYPE_MAX ? &rules[m->type] : &rules[0];
+
+	if (!rule->known)
+		return err_set(err, RC_INVALID, "unknown message type %u", m->type);
+	if (m->size > MESSAGE_BYTES_MAX || (rule->fixed && m->size != rule->fixed))
+		return err_set(err, RC_INVALID, "message %u has %u bytes", m->type, m->size);
+	if (!rule->fixed)
+		m->u.text[m->size] = '\0';
+	if (rule->text && memchr(m->u.text, '\0', m->size))
+		return err_set(err, RC_INVALID, "message %u holds a NUL", m->type);
+	for (size_t i = 0; i < 4 && rule->texts[i].size; i++)
+		if (!memchr(m->u.text + rule->texts[i].offset, '\0', rule->texts[i].size))
+			return err_set(err, RC_INVALID, "message %u has an endless text", m->type);
+	return RC_OK;
+}
+
+enum rc message_receive(int fd, struct message *m, struct err *err)
+{
+	uint32_t head[2];
+	struct iovec iov[2] = { { head, sizeof head }, { m->u.text, MESSAGE_BYTES_MAX } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	ssize_t n;
+
+	do
+		n = recvmsg(fd, &msg, 0);
+	while (n < 0 && errno == EINTR);
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		return RC_DONE;
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return RC_BUSY;
+	if (n < 0)
+		return err_sys(err, "cannot receive a message");
+	if ((size_t)n < sizeof head || (msg.msg_flags & MSG_TRUNC) ||
+	    (size_t)n - sizeof head != head[1])
+		return err_set(err, RC_INVALID, "message of %zd bytes is cut short", n);
+	m->type = head[0];
+	m->size = head[1];
+	return message_check(m, err);
+}

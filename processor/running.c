@@ -1,0 +1,138 @@
+/*
+ * Attempts in the loop: their descriptors, their overdue moments, their way out of the list.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "processor/supervisor.h"
+
+/* How often to look whether the processes a dead runner left are gone. */
+#define SETTLE_EVERY_MS 10
+
+static void poke(struct supervisor *sv)
+{
+	sd_event_source_set_enabled(sv->turn, SD_EVENT_ONESHOT);
+}
+
+static void unwatch(sd_event_source **source)
+{
+	*source = sd_event_source_disable_unref(*source);
+}
+
+static int on_message(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct running *r = userdata;
+	struct err err;
+	enum rc rc = attempt_read(&r->at, &err);
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	if (rc && rc != RC_DONE) {
+		log_error("%s job=%" PRId64, err.text, r->at.job_id);
+		attempt_kill(&r->at);
+	}
+	if (rc || r->at.ended)
+		unwatch(&r->messages);
+	poke(r->sv);
+	return 0;
+}
+
+static int on_runner_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct running *r = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	/* What it said before it ended may still lie in the socket. */
+	if (r->messages)
+		on_message(NULL, 0, 0, r);
+	unwatch(&r->messages);
+	unwatch(&r->exit);
+	attempt_reap(&r->at);
+	poke(r->sv);
+	return 0;
+}
+
+void running_start(struct supervisor *sv, const struct claim *c)
+{
+	struct running *r = calloc(1, sizeof *r);
+	struct err err;
+
+	if (!r)
+		bug("out of memory");
+	r->sv = sv;
+	r->next = sv->list;
+	sv->list = r;
+	if (attempt_start(&r->at, &sv->host, c, jobtype_find(&sv->types, c->job.job_type), &err)) {
+		log_error("cannot start: %s job=%" PRId64, err.text, c->job.id);
+		poke(sv);
+		return;
+	}
+	log_debug("started type=%s attempt=%" PRId64 " job=%" PRId64, c->job.job_type, c->job.attempt,
+	    c->job.id);
+	if (sd_event_add_io(sv->event, &r->messages, r->at.sock, EPOLLIN, on_message, r) < 0 ||
+	    sd_event_add_io(sv->event, &r->exit, r->at.pidfd, EPOLLIN, on_runner_exit, r) < 0)
+		bug("cannot watch a runner");
+}
+
+static void leave(struct supervisor *sv, struct running **link)
+{
+	struct running *r = *link;
+
+	*link = r->next;
+	unwatch(&r->messages);
+	unwatch(&r->exit);
+	attempt_release(&r->at, &sv->host);
+	free(r);
+}
+
+int64_t running_check(struct supervisor *sv)
+{
+	int64_t now = clock_boot_ms(), next = INT64_MAX;
+
+	for (struct running **link = &sv->list; *link;) {
+		struct running *r = *link;
+		bool dying = r->at.dying && !r->at.ended;
+
+		if (r->recorded && r->at.pid <= 0) {
+			leave(sv, link);
+			continue;
+		}
+		link = &r->next;
+		if (dying && attempt_settle(&r->at, &sv->host))
+			poke(sv);
+		else if (dying && now + SETTLE_EVERY_MS < next)
+			next = now + SETTLE_EVERY_MS;
+		if (!r->at.overdue_ms || r->at.pid <= 0 || r->at.ended)
+			continue;
+		if (now >= r->at.overdue_ms) {
+			log_error("a runner does not end, killing it job=%" PRId64, r->at.job_id);
+			attempt_kill(&r->at);
+		} else if (r->at.overdue_ms < next) {
+			next = r->at.overdue_ms;
+		}
+	}
+	return next;
+}
+
+void running_stop_all(struct supervisor *sv, enum stop_why why, int64_t grace_ms)
+{
+	for (struct running *r = sv->list; r; r = r->next)
+		if (!r->recorded)
+			attempt_stop(&r->at, why, grace_ms);
+}
+
+int64_t supervisor_running(const struct supervisor *sv)
+{
+	int64_t n = 0;
+
+	for (const struct running *r = sv->list; r; r = r->next)
+		n += !r->recorded && !r->at.ended;
+	return n;
+}

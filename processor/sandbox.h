@@ -1,0 +1,54 @@
+/*
+ * The sandbox: which bubblewrap command line a job runs under.
+ *
+ * New user, mount, pid, ipc, uts, cgroup and (unless the type says otherwise) network namespaces; a
+ * root of nothing but read-only /usr, the few entries of /etc that programs want, the inputs, the
+ * command's own directory and what the administrator lists; one writable directory; sized tmpfs;
+ * no capabilities, no new namespaces, a seccomp filter. bubblewrap is a toolkit: the policy is here,
+ * and t/unit/52-sandbox.c and t/55-sandbox.t hold it to its word.
+ */
+#ifndef PROCESSOR_SANDBOX_H
+#define PROCESSOR_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/rc.h"
+
+/* Where the command finds its things. */
+#define SANDBOX_IN "/job/in"
+#define SANDBOX_OUT "/job/out"
+#define SANDBOX_UID 1000
+
+/* A file or directory to show at dest, read-only unless writable. */
+struct sandbox_bind {
+	const char *source, *dest;
+	bool writable;
+};
+
+struct sandbox {
+	const struct sandbox_bind *binds;
+	size_t bind_count;
+	bool network;
+	int64_t memory_bytes; /* sizes the tmpfs: half of it for /tmp, a quarter for /dev/shm */
+	/* Descriptors bubblewrap inherits. lock stays open while the sandbox lives; the command waits
+	 * for a byte on block; a JSON line for each event goes to status. */
+	int filter, status, block, lock, passwd, group;
+};
+
+/* bubblewrap's program; "bwrap" of the usual places. Static storage. */
+#define SANDBOX_PROGRAM "/usr/bin/bwrap"
+
+/* The whole argv: bubblewrap, its options, "--", command. NULL-terminated, in the arena, texts of
+ * binds and command borrowed. */
+char **sandbox_argv(const struct sandbox *s, char *const *command, struct arena *a);
+
+/* Contents of the sandbox's /etc/passwd and /etc/group. */
+extern const char sandbox_passwd[], sandbox_group[];
+
+/* Whether showing this directory is needed: false for what lies below /usr, which is there anyway. */
+bool sandbox_wants(const char *directory);
+
+#endif

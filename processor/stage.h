@@ -1,0 +1,29 @@
+/*
+ * A place where an unprivileged user finds what a job needs, and becoming that user.
+ *
+ * The state may lie below a directory that run_user cannot enter (a 0700 temporary directory, /root).
+ * A runner started by root therefore clones the mounts it needs and hangs them below /tmp of a mount
+ * namespace of its own, before it drops its privileges. Nothing is left behind: the namespace ends
+ * with the runner.
+ */
+#ifndef PROCESSOR_STAGE_H
+#define PROCESSOR_STAGE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/arena.h"
+#include "core/rc.h"
+#include "processor/sandbox.h"
+
+/* Where /job of the sandbox lies on the stage: what a command sees that runs without sandbox. */
+#define STAGE_JOB "/tmp/job"
+
+/* Enter a private mount namespace and make each bind reachable; the sources in the array become
+ * paths there (in the arena): /job/… at STAGE_JOB/…, the rest anywhere. Needs root. RC_SYS. */
+enum rc stage_build(struct sandbox_bind *binds, size_t n, struct arena *a, struct err *err);
+
+/* Become uid and gid for good: no other groups, no capabilities, no way back. */
+enum rc stage_drop(uid_t uid, gid_t gid, struct err *err);
+
+#endif

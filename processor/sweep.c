@@ -1,0 +1,137 @@
+/*
+ * Sweeping: what a crash leaves behind in spool and store. Both are looked through a little at a
+ * time, so that ten million files cost nobody a pause; only what is older than sweep_age is touched,
+ * since a file is always there before its row.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/str.h"
+#include "processor/supervisor.h"
+
+#define ENTRIES_PER_CALL 200
+#define SPOOL_DEPTH 3
+#define REST_MS (15 * 60 * 1000)
+
+/* Where the walk through the store stands: 256 buckets of files, 256 of logs. */
+static struct {
+	int bucket;
+	DIR *dir;
+	int64_t rest_until;
+} walk;
+
+static bool is_old(const struct supervisor *sv, const struct timespec *t)
+{
+	return clock_wall_ms() - ((int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000) > sv->cfg->sweep_age_ms;
+}
+
+/* Takes the descriptor. */
+static void sweep_spool(struct supervisor *sv, int fd, int depth, int *budget)
+{
+	DIR *dir = fdopendir(fd);
+
+	if (!dir) {
+		close(fd);
+		return;
+	}
+	for (struct dirent *e; *budget > 0 && (e = readdir(dir));) {
+		struct stat st;
+
+		if (*e->d_name == '.' || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		--*budget;
+		if (S_ISDIR(st.st_mode) && depth < SPOOL_DEPTH) {
+			int sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+			if (sub >= 0)
+				sweep_spool(sv, sub, depth + 1, budget);
+		} else if (S_ISREG(st.st_mode) && is_old(sv, &st.st_mtim) &&
+		    unlinkat(fd, e->d_name, 0) == 0) {
+			log_info("swept a spool file nobody came for name=%s", e->d_name);
+		}
+	}
+	closedir(dir);
+}
+
+static DIR *open_bucket(const struct supervisor *sv, int bucket)
+{
+	char name[16];
+	int fd;
+
+	snprintf(name, sizeof name, "%s%02x", bucket < 256 ? "" : "log/", (unsigned)bucket % 256);
+	fd = openat(sv->host.store.root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	DIR *dir = fdopendir(fd);
+
+	if (!dir)
+		close(fd);
+	return dir;
+}
+
+/* RC_NOTFOUND: no row names it. */
+static enum rc has_row(struct supervisor *sv, const char *uuid, bool log, struct err *err)
+{
+	struct db_cursor cur;
+	enum rc rc = db_one(sv->db, &cur, log ? SQL_JOB_EXISTS : SQL_FILE_EXISTS, DB_ARGS(DB_TEXT(uuid)), err);
+
+	if (!rc)
+		db_finish(&cur);
+	return rc;
+}
+
+static void sweep_entry(struct supervisor *sv, const char *name)
+{
+	struct stat st;
+	struct err err;
+
+	if (!uuid_valid(name) || fstatat(dirfd(walk.dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !is_old(sv, &st.st_ctim) || has_row(sv, name, walk.bucket >= 256, &err) != RC_NOTFOUND)
+		return;
+	if (unlinkat(dirfd(walk.dir), name, 0) == 0)
+		log_info("swept a file of the store without a row name=%s", name);
+}
+
+/* Some entries of the store, at most *budget. */
+static void sweep_store(struct supervisor *sv, int budget)
+{
+	while (budget > 0) {
+		struct dirent *e;
+
+		if (!walk.dir && !(walk.dir = open_bucket(sv, walk.bucket))) {
+			budget--;
+		} else if ((e = readdir(walk.dir))) {
+			sweep_entry(sv, e->d_name);
+			budget--;
+			continue;
+		} else {
+			closedir(walk.dir);
+			walk.dir = NULL;
+		}
+		if (++walk.bucket >= 512) {
+			walk.bucket = 0;
+			walk.rest_until = clock_boot_ms() + (sv->cfg->sweep_age_ms < REST_MS ?
+			    sv->cfg->sweep_age_ms : REST_MS);
+			return;
+		}
+	}
+}
+
+void sweep_files(struct supervisor *sv)
+{
+	int budget = ENTRIES_PER_CALL;
+	int fd = open(sv->cfg->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		sweep_spool(sv, fd, 0, &budget);
+	if (clock_boot_ms() >= walk.rest_until)
+		sweep_store(sv, ENTRIES_PER_CALL);
+}

@@ -1,0 +1,305 @@
+/*
+ * One turn: read what others did to our jobs, then write what became of them and claim new ones, all
+ * in one transaction. Ends of attempts are durable before anyone hears of them; claims and progress
+ * need no sync.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "processor/supervisor.h"
+
+#define PROGRESS_EVERY_MS 250
+#define SUSPEND_MS 60000
+#define RETEST_MS 10000
+#define DEAD_MAX 32
+/* Rows of one transaction, so that it stays short. */
+#define BATCH_MAX 64
+
+/* What one transaction carries. */
+struct batch {
+	struct arena arena;
+	struct running *ends[BATCH_MAX], *told[BATCH_MAX];
+	enum rc end_rc[BATCH_MAX];
+	size_t end_count, told_count;
+	bool beat, sweep, lost;
+	int64_t dead[DEAD_MAX];
+	size_t dead_count;
+	struct claim_slot *slots;
+	size_t slot_count, want;
+	struct claim *claims;
+	size_t claim_count;
+	int64_t swept, due;
+};
+
+/* ---- reading ---------------------------------------------------------------------------------- */
+
+/* Jobs that were cancelled, deleted or taken from us. */
+static enum rc read_states(struct supervisor *sv, struct err *err)
+{
+	for (struct running *r = sv->list; r; r = r->next) {
+		enum job_status status = JOB_STATUS_MAX;
+		enum rc rc;
+
+		if (r->recorded || r->lost)
+			continue;
+		rc = claim_state(sv->db, r->at.job_id, r->at.token, &status, err);
+		if (rc && rc != RC_NOTFOUND)
+			return rc;
+		if (rc == RC_NOTFOUND) {
+			r->lost = true;
+			attempt_stop(&r->at, STOP_LOST, 0);
+		} else if (status != JOB_PROCESSING) {
+			attempt_stop(&r->at, STOP_CANCEL, ATTEMPT_CANCEL_GRACE_MS);
+		}
+	}
+	return RC_OK;
+}
+
+/* Whether a lane has something for one of the slots: spares a write transaction that would claim
+ * nothing. */
+static enum rc anything_pending(struct supervisor *sv, const struct batch *b, bool *found, struct err *err)
+{
+	struct db_cursor cur;
+	enum rc rc = db_query(sv->db, &cur, SQL_CLAIM_LANES, DB_NO_ARGS, err);
+
+	*found = false;
+	if (rc)
+		return rc;
+	while (!*found && !(rc = db_next(&cur, err)))
+		for (size_t i = 0; i < b->slot_count && !*found; i++)
+			*found = strcmp(b->slots[i].job_type, db_text(&cur, 1, NULL)) == 0;
+	db_finish(&cur);
+	return rc == RC_DONE ? RC_OK : rc;
+}
+
+static enum rc read_claimable(struct supervisor *sv, struct batch *b, struct err *err)
+{
+	int64_t room = sv->workers - supervisor_running(sv);
+	bool found;
+	enum rc rc;
+
+	if (room <= 0 || sv->stopping || sv->sandbox_broken)
+		return RC_OK;
+	b->slots = types_slots(sv, &b->arena, &b->slot_count);
+	if (!b->slot_count)
+		return RC_OK;
+	rc = anything_pending(sv, b, &found, err);
+	if (!rc && found)
+		b->want = room < BATCH_MAX ? (size_t)room : BATCH_MAX;
+	return rc;
+}
+
+static enum rc read_news(struct supervisor *sv, struct batch *b, int64_t now, struct err *err)
+{
+	bool scan = now >= sv->scan_at, waiting = false;
+	enum rc rc = RC_OK;
+	int64_t due = 0;
+
+	b->sweep = now >= sv->sweep_at || sv->want_due;
+	if (now >= sv->sweep_at)
+		rc = recover_find(sv, b->dead, DEAD_MAX, &b->dead_count, &waiting, err);
+	if (!rc && (sv->want_states || scan))
+		rc = read_states(sv, err);
+	if (!rc && (scan || sv->want_claim))
+		rc = claim_next_due(sv->db, &due, err);
+	if (due && due <= clock_wall_ms())
+		b->sweep = true;
+	if (!rc && (scan || sv->want_claim))
+		rc = read_claimable(sv, b, err);
+	sv->settle_at = waiting ? now + 50 : 0;
+	return rc;
+}
+
+/* ---- what is to be written -------------------------------------------------------------------- */
+
+static void collect(struct supervisor *sv, struct batch *b, int64_t now)
+{
+	for (struct running *r = sv->list; r; r = r->next) {
+		if (r->recorded)
+			continue;
+		if (r->at.ended && b->end_count < BATCH_MAX) {
+			attempt_take(&r->at, &sv->host);
+			b->ends[b->end_count++] = r;
+		}
+		/* Also the last news of one that ended: 100 % and its counts. */
+		if (r->at.progressed && b->told_count < BATCH_MAX && !r->lost &&
+		    (r->at.ended || now - r->at.told_ms >= PROGRESS_EVERY_MS))
+			b->told[b->told_count++] = r;
+	}
+	b->beat = now >= sv->beat_at;
+}
+
+static enum rc write_progress(struct supervisor *sv, struct running *r, struct err *err)
+{
+	const struct message_progress *m = &r->at.progress;
+	struct claim_progress p = { .percent = m->percent, .step = *m->step ? m->step : NULL,
+		.total = m->total, .processed = m->processed, .rejected = m->rejected };
+	enum rc rc = claim_progress(sv->db, r->at.job_id, r->at.token, &p, err);
+
+	return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+static enum rc write_beat(struct supervisor *sv, struct batch *b, struct err *err)
+{
+	enum rc rc = worker_beat(sv->db, sv->worker_id, supervisor_running(sv), err);
+
+	for (struct running *r = sv->list; r && !rc; r = r->next) {
+		if (r->recorded || r->lost)
+			continue;
+		rc = claim_renew(sv->db, r->at.job_id, r->at.token, sv->cfg->lease_ms, err);
+		if (rc == RC_NOTFOUND) {
+			b->lost = true;
+			rc = RC_OK;
+		}
+	}
+	return rc;
+}
+
+static enum rc write_all(struct supervisor *sv, struct batch *b, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < b->told_count && !rc; i++)
+		rc = write_progress(sv, b->told[i], err);
+	for (size_t i = 0; i < b->end_count && !rc; i++) {
+		const struct running *r = b->ends[i];
+
+		b->end_rc[i] = RC_NOTFOUND;
+		if (!r->lost)
+			b->end_rc[i] = claim_end(sv->db, r->at.job_id, r->at.token, &r->at.outcome, err);
+		if (b->end_rc[i] != RC_NOTFOUND)
+			rc = b->end_rc[i];
+	}
+	if (!rc && b->beat)
+		rc = write_beat(sv, b, err);
+	for (size_t i = 0; i < b->dead_count && !rc; i++)
+		rc = worker_expire(sv->db, b->dead[i], err);
+	if (!rc && b->sweep)
+		rc = claim_sweep(sv->db, sv->cfg->backoff_ms, &b->swept, &b->due, err);
+	if (!rc && b->want)
+		rc = claim_take(sv->db, sv->worker_id, b->slots, b->slot_count, b->want, sv->cfg->lease_ms,
+		    &b->arena, &b->claims, &b->claim_count, err);
+	return rc;
+}
+
+static enum rc write_batch(struct supervisor *sv, struct batch *b, struct err *err)
+{
+	enum rc rc;
+
+	if (!b->end_count && !b->told_count && !b->beat && !b->sweep && !b->dead_count && !b->want)
+		return RC_OK;
+	rc = db_begin(sv->db, err);
+	if (!rc)
+		rc = write_all(sv, b, err);
+	if (!rc)
+		rc = b->end_count ? db_commit_durable(sv->db, err) : db_commit(sv->db, err);
+	if (rc)
+		db_rollback(sv->db);
+	return rc;
+}
+
+/* ---- what follows from it ------------------------------------------------------------------------ */
+
+/* A job this host could not run. If the sandbox does not hold any more nothing is claimed until it
+ * does; otherwise it is this type that does not run here. */
+static void host_failed(struct supervisor *sv, const struct attempt *at)
+{
+	struct err err;
+
+	log_error("this host could not run a job: %s type=%s job=%" PRId64, at->end.last_error, at->job_type,
+	    at->job_id);
+	if (sv->host.sandboxed && !sv->sandbox_broken && host_test_sandbox(&sv->host, &err)) {
+		sv->sandbox_broken = true;
+		sv->retest_at = clock_boot_ms() + RETEST_MS;
+		log_error("nothing is claimed any more: %s", err.text);
+		return;
+	}
+	types_suspend(sv, at->job_type, SUSPEND_MS);
+	log_error("no job of this type is claimed for a minute type=%s", at->job_type);
+}
+
+static void end_recorded(struct supervisor *sv, struct running *r, enum rc rc)
+{
+	struct attempt *at = &r->at;
+
+	r->recorded = true;
+	if (rc)
+		attempt_untake(at, &sv->host);
+	log_debug("ended action=%s%s%s job=%" PRId64, job_action_name(at->outcome.action),
+	    at->outcome.error ? " error=" : "", at->outcome.error ? at->outcome.error : "", at->job_id);
+	if (at->end.cause == RUN_FAULT && !at->ending.stopped)
+		host_failed(sv, at);
+}
+
+static void committed(struct supervisor *sv, struct batch *b, int64_t now)
+{
+	if (now >= sv->scan_at)
+		sv->scan_at = now + 1000;
+	if (now >= sv->sweep_at)
+		sv->sweep_at = now + 5000;
+	if (sv->settle_at)
+		sv->sweep_at = sv->settle_at;
+	if (b->beat) {
+		sv->beat_at = now + sv->cfg->heartbeat_ms;
+		sv->renewed_ms = now;
+	}
+	for (size_t i = 0; i < b->told_count; i++) {
+		b->told[i]->at.progressed = false;
+		b->told[i]->at.told_ms = now;
+	}
+	for (size_t i = 0; i < b->dead_count; i++) {
+		log_warn("a processor died, its jobs are taken back worker=%" PRId64, b->dead[i]);
+		worker_unlock(sv->host.work, b->dead[i]);
+	}
+	sv->want_states = b->lost;
+	sv->want_due = false;
+	/* What ended leaves room, what was swept may run: look again. */
+	sv->want_claim = b->end_count || b->swept || b->due || b->dead_count;
+	if (b->swept)
+		log_warn("leases ran out count=%" PRId64, b->swept);
+	for (size_t i = 0; i < b->claim_count; i++)
+		running_start(sv, &b->claims[i]);
+	for (size_t i = 0; i < b->end_count; i++)
+		end_recorded(sv, b->ends[i], b->end_rc[i]);
+}
+
+static void retest(struct supervisor *sv, int64_t now)
+{
+	struct err err;
+
+	if (!sv->sandbox_broken || now < sv->retest_at)
+		return;
+	sv->retest_at = now + RETEST_MS;
+	if (host_test_sandbox(&sv->host, &err)) {
+		log_error("nothing is claimed: %s", err.text);
+		return;
+	}
+	log_info("the sandbox holds again");
+	sv->sandbox_broken = false;
+	sv->want_claim = true;
+}
+
+enum rc turn_take(struct supervisor *sv, struct err *err)
+{
+	int64_t now = clock_boot_ms();
+	struct batch b = { 0 };
+	enum rc rc;
+
+	retest(sv, now);
+	arena_init(&b.arena);
+	rc = read_news(sv, &b, now, err);
+	if (!rc) {
+		collect(sv, &b, now);
+		rc = write_batch(sv, &b, err);
+	}
+	if (!rc)
+		committed(sv, &b, now);
+	/* Without the database nobody can renew our leases: others will run these jobs. */
+	else if (now - sv->renewed_ms > sv->cfg->lease_ms)
+		running_stop_all(sv, STOP_LOST, 0);
+	arena_release(&b.arena);
+	return rc;
+}

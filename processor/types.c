@@ -1,0 +1,99 @@
+/*
+ * Job types of this host: published at start and on SIGHUP, counted at each claim.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "processor/supervisor.h"
+
+static enum rc publish(struct supervisor *sv, struct jobtypes *types, struct err *err)
+{
+	enum rc rc = db_begin(sv->db, err);
+
+	if (!rc)
+		rc = jobtype_publish(sv->db, types, err);
+	if (!rc)
+		rc = db_commit(sv->db, err);
+	if (rc)
+		db_rollback(sv->db);
+	return rc;
+}
+
+enum rc types_reload(struct supervisor *sv, struct err *err)
+{
+	struct arena scratch, fresh;
+	struct jobtypes read = { 0 }, types = { 0 };
+	enum rc rc;
+
+	arena_init(&scratch);
+	arena_init(&fresh);
+	rc = jobtype_load_dirs(sv->cfg, &scratch, &read, err);
+	if (!rc)
+		rc = publish(sv, &read, err);
+	if (!rc)
+		rc = jobtype_load_db(sv->db, &fresh, &types, err);
+	arena_release(&scratch);
+	if (rc) {
+		arena_release(&fresh);
+		return rc;
+	}
+	arena_release(&sv->types_arena);
+	sv->types_arena = fresh;
+	sv->types = types;
+	log_info("job types loaded count=%zu", types.n);
+	return RC_OK;
+}
+
+static int64_t running_of(const struct supervisor *sv, const char *job_type)
+{
+	int64_t n = 0;
+
+	for (const struct running *r = sv->list; r; r = r->next)
+		n += !r->recorded && strcmp(r->at.job_type, job_type) == 0;
+	return n;
+}
+
+static bool suspended(const struct supervisor *sv, const char *job_type)
+{
+	int64_t now = clock_boot_ms();
+
+	for (int i = 0; i < SUSPENSIONS_MAX; i++)
+		if (sv->suspended[i].until_ms > now && strcmp(sv->suspended[i].job_type, job_type) == 0)
+			return true;
+	return false;
+}
+
+void types_suspend(struct supervisor *sv, const char *job_type, int64_t ms)
+{
+	struct suspension *s = &sv->suspended[0];
+
+	for (int i = 1; i < SUSPENSIONS_MAX; i++)
+		if (sv->suspended[i].until_ms < s->until_ms)
+			s = &sv->suspended[i];
+	snprintf(s->job_type, sizeof s->job_type, "%s", job_type);
+	s->until_ms = clock_boot_ms() + ms;
+}
+
+struct claim_slot *types_slots(struct supervisor *sv, struct arena *a, size_t *n)
+{
+	struct claim_slot *slots = arena_alloc(a, (sv->types.n + 1) * sizeof *slots);
+
+	*n = 0;
+	for (size_t i = 0; i < sv->types.n; i++) {
+		const struct jobtype *t = &sv->types.list[i];
+		int64_t room = -1;
+
+		/* A job whose type is gone or cannot run here waits for somebody who can. */
+		if (!t->command || !t->command[0] || !t->available || suspended(sv, t->name))
+			continue;
+		if (t->concurrency > 0) {
+			room = t->concurrency - running_of(sv, t->name);
+			if (room <= 0)
+				continue;
+		}
+		slots[(*n)++] = (struct claim_slot){ .job_type = t->name, .free = room };
+	}
+	return slots;
+}

@@ -1,0 +1,159 @@
+/*
+ * Walking /proc and the output directory.
+ */
+#include "processor/watch.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TREE_MAX 8192
+#define DEPTH_MAX 64
+
+/* Whole text of a small file of /proc; bytes read, -1 if it is not there any more. */
+static ssize_t slurp(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return -1;
+	while (len + 1 < size && (n = read(fd, text + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	close(fd);
+	text[len] = '\0';
+	return n < 0 ? -1 : (ssize_t)len;
+}
+
+static size_t add_children(const char *path, pid_t *list, size_t n)
+{
+	char text[16384], *at = text, *end;
+
+	if (slurp(path, text, sizeof text) <= 0)
+		return n;
+	for (long pid; n < TREE_MAX && (pid = strtol(at, &end, 10)) > 0 && end != at; at = end)
+		list[n++] = (pid_t)pid;
+	return n;
+}
+
+/* The descendants of root, in the order in which they were born as a rule. */
+static size_t tree(pid_t root, pid_t *list)
+{
+	size_t n = 0;
+
+	for (size_t next = 0; next <= n; next++) {
+		pid_t pid = next ? list[next - 1] : root;
+		char path[320];
+		DIR *tasks;
+
+		snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+		if (!(tasks = opendir(path)))
+			continue;
+		for (struct dirent *e; (e = readdir(tasks));) {
+			if (*e->d_name == '.')
+				continue;
+			snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, e->d_name);
+			n = add_children(path, list, n);
+		}
+		closedir(tasks);
+	}
+	return n;
+}
+
+/* Anonymous memory, in bytes: resident pages that are not backed by files. */
+static int64_t resident(pid_t pid)
+{
+	char path[64], text[256];
+	long long size, all, shared;
+
+	snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+	if (slurp(path, text, sizeof text) <= 0 ||
+	    sscanf(text, "%lld %lld %lld", &size, &all, &shared) != 3)
+		return 0;
+	return (all - shared) * sysconf(_SC_PAGESIZE);
+}
+
+/* The same, where pages that several processes share count in parts. */
+static int64_t proportional(pid_t pid)
+{
+	char path[64], text[2048];
+	const char *at;
+	long long anon;
+
+	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+	if (slurp(path, text, sizeof text) <= 0 || !(at = strstr(text, "Pss_Anon:")) ||
+	    sscanf(at, "Pss_Anon: %lld", &anon) != 1)
+		return resident(pid);
+	return anon * 1024;
+}
+
+int64_t watch_memory(pid_t root, int64_t limit)
+{
+	static pid_t list[TREE_MAX];
+	size_t n = tree(root, list);
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += resident(list[i]);
+	if (sum <= limit)
+		return sum;
+	sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += proportional(list[i]);
+	return sum;
+}
+
+int watch_signal(pid_t root, int sig)
+{
+	static pid_t list[TREE_MAX];
+	size_t n = tree(root, list);
+
+	for (size_t i = 0; i < n; i++)
+		kill(list[i], sig);
+	return (int)n;
+}
+
+/* Takes the descriptor. */
+static int64_t sum_directory(int fd, int depth, int64_t files_max, int64_t *files)
+{
+	DIR *dir = fdopendir(fd);
+	int64_t sum = 0;
+
+	if (!dir) {
+		close(fd);
+		return 0;
+	}
+	for (struct dirent *e; *files < files_max && (e = readdir(dir));) {
+		struct stat st;
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		++*files;
+		sum += st.st_blocks * 512;
+		if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
+			int sub = openat(dirfd(dir), e->d_name,
+			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+			if (sub >= 0)
+				sum += sum_directory(sub, depth + 1, files_max, files);
+		}
+	}
+	closedir(dir);
+	return sum;
+}
+
+int64_t watch_output(int dir, int64_t files_max, int64_t *files)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*files = 0;
+	return fd < 0 ? 0 : sum_directory(fd, 0, files_max, files);
+}

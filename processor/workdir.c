@@ -1,0 +1,231 @@
+/*
+ * Making, judging and removing work directories.
+ */
+#include "processor/workdir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/str.h"
+
+#define DEPTH_MAX 64
+
+enum rc workdir_open(const char *path, int *root, struct err *err)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return err_sys(err, "cannot make work directory \"%.120s\"", path);
+	*root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *root < 0 ? err_sys(err, "cannot open work directory \"%.120s\"", path) : RC_OK;
+}
+
+char *workdir_name(const char *job_uuid, int64_t attempt, char out[static WORKDIR_NAME_SIZE])
+{
+	snprintf(out, WORKDIR_NAME_SIZE, "%.36s-%" PRId64, job_uuid, attempt);
+	return out;
+}
+
+bool workdir_valid(const char *name)
+{
+	char uuid[UUID_SIZE];
+	int64_t attempt;
+
+	snprintf(uuid, sizeof uuid, "%.36s", name);
+	return uuid_valid(uuid) && name[36] == '-' && str_int(name + 37, 0, INT64_MAX, &attempt);
+}
+
+enum rc workdir_make(int root, const char *name, int64_t worker_id, uid_t uid, gid_t gid, int *dir, int *lock,
+    struct err *err)
+{
+	*dir = *lock = -1;
+	if (mkdirat(root, name, 0700) < 0) {
+		if (errno == EEXIST)
+			return err_set(err, RC_CONFLICT, "work directory %s is there already", name);
+		return err_sys(err, "cannot make work directory %s", name);
+	}
+	*dir = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*dir >= 0)
+		*lock = openat(*dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0 ||
+	    dprintf(*lock, "worker %" PRId64 "\n", worker_id) < 0 || mkdirat(*dir, "out", 0700) < 0 ||
+	    (uid != (uid_t)-1 && fchownat(*dir, "out", uid, gid, AT_SYMLINK_NOFOLLOW) < 0)) {
+		enum rc rc = err_sys(err, "cannot prepare work directory %s", name);
+
+		if (*lock >= 0)
+			close(*lock);
+		if (*dir >= 0)
+			close(*dir);
+		*dir = *lock = -1;
+		return rc;
+	}
+	return RC_OK;
+}
+
+/* Whether the lock file is held by somebody else. */
+static bool held(int fd)
+{
+	/* Shared: two who look at the same time do not take each other for the owner. */
+	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* Whether any process is in this pid namespace, as far as we may look. */
+static bool namespace_alive(long long inode)
+{
+	char want[64];
+	DIR *proc = opendir("/proc");
+	bool found = false;
+
+	snprintf(want, sizeof want, "pid:[%lld]", inode);
+	for (struct dirent *e; proc && !found && (e = readdir(proc));) {
+		char path[300], link[64];
+		ssize_t n;
+
+		if (*e->d_name < '0' || *e->d_name > '9')
+			continue;
+		snprintf(path, sizeof path, "/proc/%s/ns/pid", e->d_name);
+		n = readlink(path, link, sizeof link - 1);
+		link[n > 0 ? n : 0] = '\0';
+		found = strcmp(link, want) == 0;
+	}
+	if (proc)
+		closedir(proc);
+	return found;
+}
+
+bool workdir_alive(int root, const char *name, int64_t *worker_id)
+{
+	char path[WORKDIR_NAME_SIZE + 8], text[256];
+	long long worker = 0, inode = 0;
+	const char *at;
+	ssize_t n;
+	int fd;
+	bool alive;
+
+	*worker_id = 0;
+	snprintf(path, sizeof path, "%s/lock", name);
+	fd = openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof text - 1);
+	text[n > 0 ? n : 0] = '\0';
+	if (sscanf(text, "worker %lld", &worker) == 1)
+		*worker_id = worker;
+	at = strstr(text, "pidns ");
+	alive = held(fd) || (at && sscanf(at, "pidns %lld", &inode) == 1 && namespace_alive(inode));
+	close(fd);
+	return alive;
+}
+
+/* Empty the directory open at fd (which is taken); true when nothing is left. What lies too deep for
+ * our descriptors is moved up to `top`, for a later turn. */
+static bool empty(int fd, int top, int depth, int *budget)
+{
+	DIR *dir = fdopendir(fd);
+	bool done = dir != NULL;
+
+	if (!dir) {
+		close(fd);
+		return false;
+	}
+	for (struct dirent *e; (e = readdir(dir));) {
+		const char *name = e->d_name;
+		int sub;
+
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		if (--*budget < 0) {
+			done = false;
+			break;
+		}
+		if (unlinkat(fd, name, 0) == 0)
+			continue;
+		if (errno != EISDIR) {
+			done = false;
+			continue;
+		}
+		/* A command may have taken our right to look into its directory. */
+		if (fchmodat(fd, name, 0700, 0) < 0)
+			done = false;
+		if (depth >= DEPTH_MAX) {
+			char up[32];
+
+			snprintf(up, sizeof up, "deep-%d", *budget);
+			renameat(fd, name, top, up);
+			done = false;
+			continue;
+		}
+		sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub < 0 || !empty(sub, top, depth + 1, budget) || unlinkat(fd, name, AT_REMOVEDIR) < 0)
+			done = false;
+	}
+	closedir(dir);
+	return done;
+}
+
+bool workdir_remove(int root, const char *name, int *budget)
+{
+	int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	int top;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	top = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (top < 0 || !empty(fd, top, 0, budget)) {
+		if (top >= 0)
+			close(top);
+		return false;
+	}
+	close(top);
+	return unlinkat(root, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+static char *worker_name(int64_t worker_id, char out[static 64])
+{
+	snprintf(out, 64, "worker-%" PRId64 ".lock", worker_id);
+	return out;
+}
+
+enum rc worker_lock(int root, int64_t worker_id, int *fd, struct err *err)
+{
+	char name[64];
+
+	*fd = openat(root, worker_name(worker_id, name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return err_sys(err, "cannot make %s", name);
+	if (flock(*fd, LOCK_EX) < 0) {
+		enum rc rc = err_sys(err, "cannot lock %s", name);
+
+		close(*fd);
+		*fd = -1;
+		return rc;
+	}
+	return RC_OK;
+}
+
+bool worker_alive(int root, int64_t worker_id)
+{
+	char name[64];
+	int fd = openat(root, worker_name(worker_id, name), O_RDONLY | O_CLOEXEC);
+	bool alive;
+
+	if (fd < 0)
+		return errno != ENOENT;
+	alive = held(fd);
+	close(fd);
+	return alive;
+}
+
+void worker_unlock(int root, int64_t worker_id)
+{
+	char name[64];
+
+	unlinkat(root, worker_name(worker_id, name), 0);
+}

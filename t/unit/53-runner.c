@@ -1,0 +1,543 @@
+/* The runner, without a supervisor or a database: this program plays the one and is the other when
+ * it is started under the runner's name. The sandbox is real. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "processor/launch.h"
+#include "processor/runner.h"
+#include "processor/seccomp.h"
+#include "processor/stage.h"
+
+#define OUTPUT_LIST_MAX 32
+
+/* One run: what is asked for, and what came back. */
+struct run {
+	struct message_spec spec;
+	struct message_end end;
+	struct message_progress progress;
+	struct message_output outputs[OUTPUT_LIST_MAX];
+	size_t output_count;
+	bool started, ended;
+	int64_t ms;
+	char log[65536], path[128];
+	pid_t pid;
+	int pidfd, sock, lock, work;
+};
+
+static char top[64];
+static struct buf filter;
+static int number;
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static struct run *new_run(void)
+{
+	struct run *r = calloc(1, sizeof *r);
+
+	assert_non_null(r);
+	r->spec = (struct message_spec){ .job = "01234567-89ab-7def-8123-456789abcdef", .attempt = 1,
+		.timeout_ms = 20000, .memory_bytes = 128 << 20, .output_max_bytes = 4 << 20,
+		.log_max_bytes = 1 << 20, .sandbox = 1, .drop = geteuid() == 0, .uid = 65534, .gid = 65534 };
+	return r;
+}
+
+/* Start `sh -c script` on an input file called "in put.txt". */
+static void begin(struct run *r, const char *script)
+{
+	char work[100], input[160], out[160];
+	const char *argv[] = { "/bin/sh", "-c", script, NULL };
+	const char *env[] = { "PATH=/usr/bin:/bin", "DROPMILL_INPUT=/job/in/in put.txt", "LANG=C.UTF-8", NULL };
+	struct sandbox_bind binds[] = { { input, "/job/in/in put.txt", false }, { out, "/job/out", true } };
+	struct err err = { 0 };
+	int log;
+
+	snprintf(work, sizeof work, "%s/%d", top, ++number);
+	assert_int_equal(mkdir(work, 0700), 0);
+	snprintf(out, sizeof out, "%s/out", work);
+	assert_int_equal(mkdir(out, 0700), 0);
+	snprintf(input, sizeof input, "%s/stored", work);
+	write_file(input, "hello\n");
+	if (r->spec.drop) {
+		assert_int_equal(chown(out, 65534, 65534), 0);
+		assert_int_equal(chown(input, 0, 65534), 0);
+	}
+	chmod(input, 0640);
+	snprintf(r->path, sizeof r->path, "%s", work);
+	snprintf(r->spec.work, sizeof r->spec.work, "%s", r->spec.drop ? STAGE_JOB : work);
+	r->work = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r->lock = openat(r->work, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	log = openat(r->work, "log", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	assert_int_equal(flock(r->lock, LOCK_EX), 0);
+	struct launch l = { .spec = &r->spec, .argv = argv, .env = env, .binds = binds, .bind_count = 2,
+		.filter = &filter, .log = log, .lock = r->lock, .work = r->work };
+	r->ms = clock_boot_ms();
+	if (launch_runner(&l, &r->pid, &r->pidfd, &r->sock, &err))
+		fail_msg("%s", err.text);
+	close(log);
+}
+
+/* One message, or the end of the runner; false at the end. */
+static bool step(struct run *r, int timeout_ms)
+{
+	static struct message m;
+	struct pollfd p = { r->sock, POLLIN, 0 };
+	struct err err = { 0 };
+	enum rc rc;
+
+	if (poll(&p, 1, timeout_ms) == 0)
+		return true;
+	rc = message_receive(r->sock, &m, &err);
+	if (rc == RC_DONE)
+		return false;
+	if (rc)
+		fail_msg("%s", err.text);
+	if (m.type == MESSAGE_STARTED)
+		r->started = true;
+	else if (m.type == MESSAGE_PROGRESS)
+		r->progress = m.u.progress;
+	else if (m.type == MESSAGE_OUTPUT && r->output_count < OUTPUT_LIST_MAX)
+		r->outputs[r->output_count++] = m.u.output;
+	else if (m.type == MESSAGE_END) {
+		r->end = m.u.end;
+		r->ended = true;
+	}
+	return true;
+}
+
+static void finish(struct run *r)
+{
+	int log, status;
+	ssize_t n;
+
+	while (step(r, 30000))
+		;
+	r->ms = clock_boot_ms() - r->ms;
+	assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
+	log = openat(r->work, "log", O_RDONLY);
+	n = read(log, r->log, sizeof r->log - 1);
+	assert_true(n >= 0);
+	close(log);
+	close(r->sock);
+	close(r->pidfd);
+	close(r->lock);
+	close(r->work);
+}
+
+static void run_script(struct run *r, const char *script)
+{
+	begin(r, script);
+	finish(r);
+	if (!r->ended)
+		fail_msg("no end: %s", r->log);
+}
+
+/* Expect exit code 0 of a script; its log is shown when it is something else. */
+static void expect_ok(const char *script)
+{
+	struct run *r = new_run();
+
+	run_script(r, script);
+	if (r->end.cause != RUN_EXIT || r->end.exit_code)
+		fail_msg("cause %d exit %d: %s\n%s", r->end.cause, r->end.exit_code, r->end.last_error, r->log);
+	free(r);
+}
+
+/* Processes with this word among their arguments. */
+static int processes_with(const char *mark)
+{
+	DIR *proc = opendir("/proc");
+	int n = 0;
+
+	assert_non_null(proc);
+	for (struct dirent *e; (e = readdir(proc));) {
+		char path[300], text[4096];
+		ssize_t len;
+		int fd;
+
+		snprintf(path, sizeof path, "/proc/%s/cmdline", e->d_name);
+		if (*e->d_name < '0' || *e->d_name > '9' || (fd = open(path, O_RDONLY)) < 0)
+			continue;
+		len = read(fd, text, sizeof text - 1);
+		close(fd);
+		text[len > 0 ? len : 0] = '\0';
+		for (ssize_t at = 0; at < len; at += (ssize_t)strlen(text + at) + 1)
+			if (strcmp(text + at, mark) == 0) {
+				n++;
+				break;
+			}
+	}
+	closedir(proc);
+	return n;
+}
+
+/* ---- tests ---------------------------------------------------------------------------------------- */
+
+static void reports_progress_result_and_outputs(void **state)
+{
+	struct run *r = new_run();
+
+	(void)state;
+	run_script(r, "echo '10% warming up'; cat \"$DROPMILL_INPUT\" > /job/out/copy.txt;"
+	              "mkdir -p /job/out/sub; printf 12345 > /job/out/sub/b.bin;"
+	              "sleep 0.4; echo '{\"processed\":45,\"total\":100,\"rejected\":2}' >&3;"
+	              "echo '5% back'; echo '60% nearly'; echo the result; echo oops >&2");
+	assert_true(r->started);
+	assert_int_equal(r->end.cause, RUN_EXIT);
+	assert_int_equal(r->end.exit_code, 0);
+	assert_int_equal(r->progress.percent, 60);
+	assert_string_equal(r->progress.step, "nearly");
+	assert_int_equal(r->progress.processed, 45);
+	assert_int_equal(r->progress.total, 100);
+	assert_int_equal(r->progress.rejected, 2);
+	assert_string_equal(r->end.result, "the result");
+	assert_string_equal(r->end.last_error, "oops");
+	assert_int_equal(r->output_count, 2);
+	assert_string_equal(r->outputs[0].name, "copy.txt");
+	assert_int_equal(r->outputs[0].size_bytes, 6);
+	assert_string_equal(r->outputs[0].sha256,
+	    "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03");
+	assert_string_equal(r->outputs[1].name, "sub/b.bin");
+	assert_non_null(strstr(r->log, "10% warming up\n"));
+	assert_non_null(strstr(r->log, "oops\n"));
+	assert_true(r->end.cpu_ms >= 0 && r->end.peak_bytes > 0);
+	assert_int_equal(r->end.log_bytes, (int64_t)strlen(r->log));
+	free(r);
+}
+
+static void exit_codes_come_through(void **state)
+{
+	static const struct {
+		const char *script;
+		int code;
+	} cases[] = { { "exit 1", 1 }, { "exit 75", 75 }, { "exit 65", 65 }, { "kill -9 $$", 137 },
+		{ "kill -11 $$", 139 }, { "/nonexistent", 127 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct run *r = new_run();
+
+		run_script(r, cases[i].script);
+		assert_int_equal(r->end.cause, RUN_EXIT);
+		assert_int_equal(r->end.exit_code, cases[i].code);
+		free(r);
+	}
+}
+
+static void the_sandbox_holds(void **state)
+{
+	(void)state;
+	expect_ok("test \"$(ls /proc/self/fd | tr '\\n' ' ')\" = '0 1 2 3 4 ' || { ls -l /proc/self/fd; exit 1; }");
+	expect_ok("! cat /etc/shadow 2>/dev/null && test \"$(id -un)\" = job");
+	expect_ok("for f in / /usr /etc /job /job/in /dev /proc /bin; do"
+	          " ! touch $f/x 2>/dev/null || { echo $f; exit 1; }; done");
+	expect_ok("! sh -c 'echo x > \"$DROPMILL_INPUT\"' 2>/dev/null");
+	expect_ok("touch /tmp/x /dev/shm/x /job/out/x");
+	expect_ok("for f in /proc/sys/kernel/hostname /proc/sys/vm/swappiness /proc/sysrq-trigger; do"
+	          " ! sh -c \"echo 1 > $f\" 2>/dev/null || exit 1; done");
+	expect_ok("grep -q '^Seccomp:.2' /proc/self/status && grep -q '^NoNewPrivs:.1' /proc/self/status &&"
+	          " grep -q '^CapEff:.0000000000000000' /proc/self/status &&"
+	          " grep -q '^CapBnd:.0000000000000000' /proc/self/status");
+	expect_ok("! unshare -U true 2>/dev/null && ! unshare -m true 2>/dev/null");
+	expect_ok("! mount -t tmpfs none /tmp 2>/dev/null");
+	expect_ok("test \"$(ls / | tr '\\n' ' ' | tr -d 0-9)\" != '' && ! test -e /root && ! test -e /home &&"
+	          " ! test -e /var && ! test -e /run && ! test -e /sys");
+	expect_ok("test $(ls /proc | grep -c '^[0-9]') -lt 8");
+	expect_ok("test \"$(tail -n +3 /proc/net/dev | wc -l)\" = 1");
+	expect_ok("! perl -e 'use Socket; socket(S, PF_INET, SOCK_STREAM, 0) or exit 1;"
+	          " connect(S, sockaddr_in(80, inet_aton(\"127.0.0.1\"))) or exit 1'");
+	/* vsock is not part of a network namespace */
+	expect_ok("perl -e 'exit(socket(S, 40, 1, 0) ? 1 : 0)'");
+	expect_ok("perl -e 'my $c = \"x\"; ioctl(STDIN, 0x5412, $c); exit($!{EPERM} ? 0 : 1)'");
+	expect_ok("awk 'BEGIN { exit 0 }'"); /* through /etc/alternatives */
+	/* nothing but what was given */
+	expect_ok("test \"$(env | cut -d= -f1 | sort | tr '\\n' ' ')\" = 'DROPMILL_INPUT LANG PATH PWD '"
+	          " || { env; exit 1; }");
+}
+
+static void outputs_are_regular_files_only(void **state)
+{
+	struct run *r = new_run();
+
+	(void)state;
+	run_script(r, "cd /job/out; ln -s /etc/passwd link; mkfifo fifo; echo x > two; ln two names;"
+	              "mkdir d; ln -s / d/root; echo ok > d/good; echo ok > 'with space & \"quotes\".txt';"
+	              "echo bad > \"$(printf 'new\\nline')\"; echo bad > \"$(printf 'inv\\377alid')\";"
+	              "perl -e 'use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0);"
+	              " bind(S, sockaddr_un(\"/job/out/sock\"))'; mkdir locked; echo x > locked/f; chmod 0 locked");
+	assert_int_equal(r->end.cause, RUN_EXIT);
+	assert_int_equal(r->end.exit_code, 0);
+	assert_int_equal(r->output_count, 2);
+	assert_string_equal(r->outputs[0].name, "d/good");
+	assert_string_equal(r->outputs[1].name, "with space & \"quotes\".txt");
+	assert_non_null(strstr(r->log, "\"link\" is a link"));
+	assert_non_null(strstr(r->log, "\"fifo\" is a fifo"));
+	assert_non_null(strstr(r->log, "\"sock\" is a socket"));
+	assert_non_null(strstr(r->log, "more than one name"));
+	free(r);
+}
+
+static void a_time_limit_ends_it(void **state)
+{
+	struct run *r = new_run();
+
+	(void)state;
+	r->spec.timeout_ms = 500;
+	run_script(r, "trap 'echo got it; exit 0' TERM; while :; do sleep 0.05; done");
+	assert_int_equal(r->end.cause, RUN_TIMEOUT);
+	assert_non_null(strstr(r->log, "got it"));
+	assert_in_range(r->ms, 500, 3000);
+	free(r);
+}
+
+static void stop_ends_a_command_that_ignores_it_and_its_children(void **state)
+{
+	struct run *r = new_run();
+	struct message_stop stop = { 800 };
+	int64_t asked;
+
+	(void)state;
+	begin(r, "trap '' TERM; setsid sleep 77.31 & (setsid sh -c 'trap \"\" TERM; sleep 77.32; :' &);"
+	         "echo '1% running'; sleep 77.33; sleep 77.34");
+	while (!r->progress.step[0])
+		assert_true(step(r, 5000));
+	usleep(100000);
+	assert_true(processes_with("77.31") > 0);
+	asked = clock_boot_ms();
+	assert_int_equal(message_send(r->sock, MESSAGE_STOP, &stop, sizeof stop, NULL), RC_OK);
+	finish(r);
+	assert_true(r->ended);
+	assert_int_equal(r->end.cause, RUN_STOPPED);
+	assert_in_range(clock_boot_ms() - asked, 0, 2500);
+	for (int i = 1; i < 5; i++) {
+		char mark[16];
+
+		snprintf(mark, sizeof mark, "77.3%d", i);
+		assert_int_equal(processes_with(mark), 0);
+	}
+	free(r);
+}
+
+static void children_left_behind_end_with_the_command(void **state)
+{
+	struct run *r = new_run();
+
+	(void)state;
+	run_script(r, "setsid sleep 78.41 & sleep 78.42 & exit 0");
+	assert_int_equal(r->end.cause, RUN_EXIT);
+	assert_in_range(r->ms, 0, 3000);
+	assert_int_equal(processes_with("78.41") + processes_with("78.42"), 0);
+	free(r);
+}
+
+static void a_killed_runner_leaves_no_process(void **state)
+{
+	struct run *r = new_run();
+
+	(void)state;
+	begin(r, "echo '1% running'; setsid sleep 79.51 & sleep 79.52");
+	while (!r->progress.step[0])
+		assert_true(step(r, 5000));
+	kill(r->pid, SIGKILL);
+	finish(r);
+	assert_false(r->ended);
+	for (int i = 0; i < 100 && processes_with("79.51") + processes_with("79.52"); i++)
+		usleep(10000);
+	assert_int_equal(processes_with("79.51") + processes_with("79.52"), 0);
+	free(r);
+}
+
+static void a_lost_supervisor_ends_it(void **state)
+{
+	struct run *r = new_run();
+	int status;
+
+	(void)state;
+	begin(r, "echo '1% running'; sleep 80.61");
+	while (!r->progress.step[0])
+		assert_true(step(r, 5000));
+	close(r->sock);
+	assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
+	for (int i = 0; i < 100 && processes_with("80.61"); i++)
+		usleep(10000);
+	assert_int_equal(processes_with("80.61"), 0);
+	free(r);
+}
+
+static void too_much_output_ends_it(void **state)
+{
+	struct run *r = new_run();
+
+	(void)state;
+	run_script(r, "i=0; while :; do head -c 1000000 /dev/zero > /job/out/$i; i=$((i+1)); sleep 0.02; done");
+	assert_int_equal(r->end.cause, RUN_OUTPUT);
+	free(r);
+	r = new_run();
+	run_script(r, "exec head -c 100000000 /dev/zero > /job/out/big");
+	assert_int_equal(r->end.cause, RUN_OUTPUT);
+	free(r);
+}
+
+static void too_much_memory_ends_it(void **state)
+{
+	struct run *r = new_run();
+
+	(void)state;
+	/* Each process stays below RLIMIT_DATA; together they do not. */
+	run_script(r, "for i in 1 2 3 4; do perl -e '$x = \"x\" x 60000000; sleep 20' & done; wait");
+	assert_int_equal(r->end.cause, RUN_MEMORY);
+	free(r);
+}
+
+static void a_fork_bomb_stays_inside(void **state)
+{
+	struct run *r = new_run();
+
+	(void)state;
+	r->spec.timeout_ms = 1500;
+	run_script(r, "b() { b | b & }; b; sleep 81.71");
+	assert_true(r->ended);
+	assert_in_range(r->ms, 0, 12000);
+	assert_int_equal(processes_with("81.71"), 0);
+	free(r);
+}
+
+static void the_log_is_bounded(void **state)
+{
+	struct run *r = new_run();
+	struct stat st;
+	char path[200];
+
+	(void)state;
+	r->spec.log_max_bytes = 60000;
+	run_script(r, "echo first line; yes | head -c 30000000; echo last line");
+	assert_int_equal(r->end.cause, RUN_EXIT);
+	snprintf(path, sizeof path, "%s/log", r->path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_in_range(st.st_size, 50000, 60000);
+	assert_int_equal(r->end.log_bytes, 30000000 + 11 + 10);
+	assert_int_equal(strncmp(r->log, "first line\n", 11), 0);
+	assert_non_null(strstr(r->log, "bytes left out here"));
+	assert_string_equal(r->log + strlen(r->log) - 10, "last line\n");
+	free(r);
+}
+
+static void a_sandbox_that_fails_is_a_fault(void **state)
+{
+	struct run *r = new_run();
+
+	(void)state;
+	buf_add(&filter, "rubbish!", 8); /* no valid program any more */
+	run_script(r, "echo never");
+	filter.len -= 8;
+	/* bubblewrap only notices when the command is about to start */
+	assert_int_equal(r->end.cause == RUN_FAULT || r->end.exit_code != 0, 1);
+	assert_null(strstr(r->log, "never"));
+	free(r);
+	r = new_run();
+	r->spec.cgroup[0] = '/';
+	r->spec.cgroup[1] = 'x';
+	run_script(r, "echo never");
+	assert_int_equal(r->end.cause, RUN_FAULT);
+	assert_non_null(strstr(r->end.last_error, "cannot join a cgroup"));
+	free(r);
+}
+
+static void without_a_sandbox_it_works_too(void **state)
+{
+	struct run *r = new_run();
+
+	(void)state;
+	r->spec.sandbox = 0;
+	begin(r, "echo '50% half'; echo x > out/file || exit 1; setsid sleep 82.81 & exit 3");
+	finish(r);
+	assert_true(r->ended);
+	assert_int_equal(r->end.cause, RUN_EXIT);
+	if (r->end.exit_code != 3)
+		fail_msg("exit code %d: %s", r->end.exit_code, r->log);
+	assert_int_equal(processes_with("82.81"), 0);
+	free(r);
+}
+
+static void start_is_quick(void **state)
+{
+	int64_t best = INT64_MAX;
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		struct run *r = new_run();
+
+		run_script(r, "exit 0");
+		best = r->ms < best ? r->ms : best;
+		free(r);
+	}
+	print_message("# best of ten: %d ms\n", (int)best);
+	assert_true(best < 2000);
+}
+
+static int set_up(void **state)
+{
+	struct err err;
+
+	(void)state;
+	buf_init(&filter);
+	strcpy(top, "/tmp/dropmill-runner-XXXXXX");
+	return mkdtemp(top) && seccomp_program(&filter, &err) == RC_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	char command[128];
+
+	(void)state;
+	buf_release(&filter);
+	snprintf(command, sizeof command, "chmod -R u+rwX %s; rm -rf %s", top, top);
+	return system(command);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 1 && strcmp(argv[0], RUNNER_ARGV0) == 0)
+		return runner_main();
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reports_progress_result_and_outputs),
+		cmocka_unit_test(exit_codes_come_through),
+		cmocka_unit_test(the_sandbox_holds),
+		cmocka_unit_test(outputs_are_regular_files_only),
+		cmocka_unit_test(a_time_limit_ends_it),
+		cmocka_unit_test(stop_ends_a_command_that_ignores_it_and_its_children),
+		cmocka_unit_test(children_left_behind_end_with_the_command),
+		cmocka_unit_test(a_killed_runner_leaves_no_process),
+		cmocka_unit_test(a_lost_supervisor_ends_it),
+		cmocka_unit_test(too_much_output_ends_it),
+		cmocka_unit_test(too_much_memory_ends_it),
+		cmocka_unit_test(a_fork_bomb_stays_inside),
+		cmocka_unit_test(the_log_is_bounded),
+		cmocka_unit_test(a_sandbox_that_fails_is_a_fault),
+		cmocka_unit_test(without_a_sandbox_it_works_too),
+		cmocka_unit_test(start_is_quick),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
