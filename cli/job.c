@@ -228,7 +228,7 @@ static void print_details(const struct details *d)
 	if (j->retry_count)
 		printf("retries   %lld\n", (long long)j->retry_count);
 	if (j->status == JOB_PENDING)
-		print_time("not before", j->run_at);
+		print_time("due", j->run_at);
 	print_time("created", j->created_at);
 	print_time("started", j->started_at);
 	print_time("ended", j->completed_at);
