@@ -45,6 +45,8 @@
 #define WAL_ALARM_PAGES 16000
 
 #define BUSY_TIMEOUT_MS 5000
+/* db_checkpoint holds the lock while it waits for readers. */
+#define CHECKPOINT_WAIT_MS 500
 #define HELD_WARN_US 100000
 
 struct sqlite_conn {
@@ -507,7 +509,9 @@ static enum rc sq_checkpoint(void *conn, struct err *err)
 
 	if (rc != RC_OK)
 		return rc;
+	sqlite3_busy_timeout(c->db, CHECKPOINT_WAIT_MS);
 	code = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(c->db, BUSY_TIMEOUT_MS);
 	leave(c);
 	return code == SQLITE_OK ? RC_OK : sq_error(c, code, "checkpoint failed", err);
 }
