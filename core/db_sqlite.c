@@ -47,7 +47,9 @@
 #define BUSY_TIMEOUT_MS 5000
 /* db_checkpoint holds the lock while it waits for readers. */
 #define CHECKPOINT_WAIT_MS 500
+/* A lock held longer is worth a word, at most one in WARN_EVERY_US. */
 #define HELD_WARN_US 100000
+#define WARN_EVERY_US 10000000
 
 struct sqlite_conn {
 	sqlite3 *db;
@@ -55,7 +57,7 @@ struct sqlite_conn {
 	sqlite3_stmt *begin, *begin_read, *commit, *rollback;
 	const char *file; /* where the write transaction began */
 	int line;
-	int64_t entered_us;
+	int64_t entered_us, warned_us;
 	int64_t wal_pages;     /* length of the log after the last commit, as the hook was told */
 	int64_t wal_next_push; /* length at which readers are waited for again */
 	bool inside, broken;
@@ -116,15 +118,16 @@ static enum rc enter(struct sqlite_conn *c, const char *file, int line, struct e
 
 static void leave(struct sqlite_conn *c)
 {
-	int64_t held_us = clock_boot_us() - c->entered_us;
+	int64_t now_us = clock_boot_us(), held_us = now_us - c->entered_us;
 
 	if (!c->inside)
 		return;
 	turnstile_leave(&c->turnstile);
 	c->inside = false;
-	if (held_us > HELD_WARN_US)
-		log_warn("write lock held for long: ms=%lld at=%s:%d", (long long)(held_us / 1000), c->file,
-		    c->line);
+	if (held_us <= HELD_WARN_US || (c->warned_us && now_us - c->warned_us < WARN_EVERY_US))
+		return;
+	c->warned_us = now_us;
+	log_warn("write lock held for long: ms=%lld at=%s:%d", (long long)(held_us / 1000), c->file, c->line);
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
