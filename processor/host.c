@@ -29,32 +29,43 @@
 #define TEST_MS 10000
 #define TEST_MEMORY (64 << 20)
 
-enum rc host_init(struct host *h, const struct config *cfg, struct err *err)
+enum rc host_user(struct host *h, const struct config *cfg, struct err *err)
 {
 	const struct passwd *pw;
+
+	h->drop = geteuid() == 0;
+	h->uid = (uid_t)-1;
+	h->gid = (gid_t)-1;
+	if (!h->drop)
+		return RC_OK;
+	pw = getpwnam(cfg->run_user);
+	if (!pw)
+		return err_set(err, RC_INVALID, "run_user: there is no user \"%.60s\"", cfg->run_user);
+	if (pw->pw_uid == 0 || pw->pw_gid == 0)
+		return err_set(err, RC_INVALID, "run_user must not be root");
+	h->uid = pw->pw_uid;
+	h->gid = pw->pw_gid;
+	return RC_OK;
+}
+
+enum rc host_init(struct host *h, const struct config *cfg, struct err *err)
+{
 	enum rc rc;
 
-	*h = (struct host){ .cfg = cfg, .work = -1, .uid = (uid_t)-1, .gid = (gid_t)-1, .drop = geteuid() == 0,
-		.sandboxed = cfg->sandbox != SANDBOX_OFF, .store = { .root = -1 } };
+	*h = (struct host){ .cfg = cfg, .work = -1, .sandboxed = cfg->sandbox != SANDBOX_OFF,
+		.store = { .root = -1 } };
 	buf_init(&h->filter);
-	if (h->drop) {
-		errno = 0;
-		pw = getpwnam(cfg->run_user);
-		if (!pw)
-			return err_set(err, RC_INVALID, "run_user: there is no user \"%.60s\"", cfg->run_user);
-		if (pw->pw_uid == 0 || pw->pw_gid == 0)
-			return err_set(err, RC_INVALID, "run_user must not be root");
-		h->uid = pw->pw_uid;
-		h->gid = pw->pw_gid;
-	}
-	cgroup_probe(&h->cgroups);
-	rc = seccomp_program(&h->filter, err);
+	rc = host_user(h, cfg, err);
+	if (!rc)
+		rc = seccomp_program(&h->filter, err);
 	if (!rc)
 		rc = store_open(cfg, &h->store, err);
 	if (!rc)
 		rc = workdir_open(cfg->work, &h->work, err);
 	if (rc)
 		host_release(h);
+	else
+		cgroup_probe(&h->cgroups);
 	return rc;
 }
 

@@ -25,6 +25,9 @@ struct host {
 	bool sandboxed;      /* commands run in the sandbox; otherwise sandbox = off, or auto and it fails */
 };
 
+/* Who commands run as: drop, uid and gid. RC_INVALID: run_user is not there, or root. */
+enum rc host_user(struct host *h, const struct config *cfg, struct err *err);
+
 /* Fill from the configuration. cfg is borrowed. RC_INVALID: run_user is not there, or root. */
 enum rc host_init(struct host *h, const struct config *cfg, struct err *err);
 void host_release(struct host *h);

@@ -9,6 +9,7 @@
 
 #include "core/config.h"
 #include "core/log.h"
+#include "core/sniff.h"
 #include "core/version.h"
 #include "processor/runner.h"
 #include "processor/supervisor.h"
@@ -26,18 +27,15 @@ static const char usage[] =
     "SIGTERM, SIGINT: claim nothing more; running jobs get stop_grace, then somebody else runs them\n"
     "again; a second signal: at once. SIGHUP: read the job types again.\n";
 
-/* Check what -n promises to check beyond the file itself. */
+/* -n: nothing is made or opened. */
 static int print_settings(const struct config *cfg)
 {
-	struct host host;
+	struct host host = { 0 };
 	struct err err;
 	struct buf out;
 
-	if (host_init(&host, cfg, &err)) {
-		log_error("%s", err.text);
-		return EX_CONFIG;
-	}
-	host_release(&host);
+	if (host_user(&host, cfg, &err))
+		die(EX_CONFIG, "%s", err.text);
 	buf_init(&out);
 	config_print(cfg, &out);
 	fwrite(out.data, 1, out.len, stdout);
@@ -54,6 +52,7 @@ int main(int argc, char **argv)
 	struct err err;
 	int status;
 
+	sniff_child(argc, argv);
 	if (argc == 1 && strcmp(argv[0], RUNNER_ARGV0) == 0)
 		return runner_main();
 	log_init("dropmill-processor");

@@ -18,11 +18,9 @@ const char sandbox_passwd[] = "root:x:0:0:root:/:/usr/sbin/nologin\n"
 const char sandbox_group[] = "root:x:0:\njob:x:1000:\nnogroup:x:65534:\n";
 
 /* What programs below /usr look for in /etc: links to alternatives, the linker's cache, fonts,
- * policies of converters, certificates, the time zone. */
-static const char *const etc[] = { "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
-	"fonts", "ImageMagick-6", "ImageMagick-7", "libreoffice", "ghostscript", "papersize",
-	"ssl/certs", "ssl/openssl.cnf", "localtime", "timezone", "magic", "mime.types", "java-17-openjdk",
-	"python3", "python3.11", "perl" };
+ * policies of converters, certificates. */
+static const char *const etc[] = { "alternatives", "ld.so.cache", "fonts", "ImageMagick-6",
+	"ImageMagick-7", "libreoffice", "ssl/certs" };
 
 /* And with the network: how names are found. */
 static const char *const etc_network[] = { "resolv.conf", "hosts", "nsswitch.conf", "gai.conf",
@@ -84,6 +82,18 @@ static void add_namespaces(struct args *args, const struct sandbox *s)
 	    "--die-with-parent", "--new-session", "--cap-drop", "ALL");
 }
 
+/* The time zone is a link into /usr as a rule. */
+static void add_localtime(struct args *args)
+{
+	char target[256];
+	ssize_t n = readlink("/etc/localtime", target, sizeof target - 1);
+
+	target[n > 0 ? n : 0] = '\0';
+	if (strncmp(target, "/usr/", 5) != 0)
+		return;
+	add_three(args, "--symlink", arena_strdup(args->a, target), "/etc/localtime");
+}
+
 static void add_system(struct args *args, const struct sandbox *s)
 {
 	struct stat st;
@@ -110,6 +120,7 @@ static void add_system(struct args *args, const struct sandbox *s)
 		if (access(path, F_OK) == 0)
 			add_three(args, "--ro-bind", path, path);
 	}
+	add_localtime(args);
 	add_number(args, "--file", s->passwd);
 	add(args, "/etc/passwd");
 	add_number(args, "--file", s->group);

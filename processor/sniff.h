@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* Content type of the file open at fd (whose position may move), never empty. */
+/* Content type of the regular file open at fd, never empty. */
 void sniff_output(int fd, const char *name, char *out, size_t size);
 
 #endif

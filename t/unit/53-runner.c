@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/sniff.h"
 #include "processor/launch.h"
 #include "processor/runner.h"
 #include "processor/seccomp.h"
@@ -218,6 +219,7 @@ static void reports_progress_result_and_outputs(void **state)
 	assert_int_equal(r->outputs[0].size_bytes, 6);
 	assert_string_equal(r->outputs[0].sha256,
 	    "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03");
+	assert_string_equal(r->outputs[0].content_type, "text/plain");
 	assert_string_equal(r->outputs[1].name, "sub/b.bin");
 	assert_non_null(strstr(r->log, "10% warming up\n"));
 	assert_non_null(strstr(r->log, "oops\n"));
@@ -508,7 +510,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
+	char command[160];
 
 	(void)state;
 	buf_release(&filter);
@@ -518,6 +520,7 @@ static int tear_down(void **state)
 
 int main(int argc, char **argv)
 {
+	sniff_child(argc, argv);
 	if (argc == 1 && strcmp(argv[0], RUNNER_ARGV0) == 0)
 		return runner_main();
 	const struct CMUnitTest tests[] = {
