@@ -17,7 +17,7 @@ our @EXPORT_OK = qw(body clients_start clients_wait jobs_all wait_settled store_
 # Deterministic bytes of about 64 KiB: text with the number in each line.
 sub body {
 	my ($n, $size) = @_;
-	my $line = sprintf "%08d,%s\n", $n, 'abcdefghijklmnopqrstuvwxyz0123456789' x 3;
+	my $line = sprintf "%08d %s\n", $n, 'abcdefghijklmnopqrstuvwxyz0123456789' x 3;
 	my $text = $line x (1 + int(($size // 65536) / length $line));
 	return substr $text, 0, $size // 65536;
 }
@@ -65,7 +65,7 @@ sub _client {
 		my $request = "PUT /jobs/upload/load-$n.txt HTTP/1.1\r\nHost: 127.0.0.1:" . $stack->port
 			. "\r\nAccept: application/json\r\nIdempotency-Key: load-$o{salt}-$n\r\nContent-Length: "
 			. length($body) . "\r\n\r\n$body";
-		for my $try (1 .. $o{retry} ? 200 : 1) {
+		for my $try (1 .. ($o{retry} ? 200 : 1)) {
 			$socket //= IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $stack->port, Timeout => 5);
 			my ($status, $answer) = $socket ? _exchange(\$socket, $request) : ();
 			my $jobs = $status && $status == 201 ? eval { decode_json($answer)->{jobs} } : undef;
