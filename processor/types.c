@@ -30,6 +30,7 @@ enum rc types_reload(struct supervisor *sv, struct err *err)
 	arena_init(&scratch);
 	arena_init(&fresh);
 	rc = jobtype_load_dirs(sv->cfg, &scratch, &read, err);
+	jobtype_log_bad(&read);
 	if (!rc)
 		rc = publish(sv, &read, err);
 	if (!rc)
