@@ -1,7 +1,7 @@
 // What the browser tests share: a Chromium of their own, pages that remember everything that should not
 // have happened in them (errors, refusals of the Content-Security-Policy, requests to other hosts), and TAP.
 //
-// The wrapper (t/9x-*.t) gives DROPMILL_URL, and SHOTS, where screenshots go.
+// The wrapper (t/lib/Dropmill/Browser.pm) gives DROPMILL_URL, and SHOTS, where screenshots go.
 import { chromium } from 'playwright-core';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

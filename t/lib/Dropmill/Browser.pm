@@ -1,14 +1,16 @@
-#!/usr/bin/perl
-# The pages in Chromium, over a whole stack: each program of t/browser/ prints TAP and becomes a subtest with
-# a stack of its own. Screenshots are left in build/screenshots.
+# The pages in Chromium over a whole stack of the test's own: run('flow') passes on the TAP of
+# t/browser/flow.mjs as tests of the calling program, then sees that the stack stops without a rest.
+# Screenshots are left in build/screenshots.
+package Dropmill::Browser;
 use strict;
 use warnings;
-use FindBin;
-use lib "$FindBin::Bin/lib";
+use Exporter qw(import);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use Test::More;
 use Dropmill::Stack;
+
+our @EXPORT_OK = qw(run);
 
 # Job types that take their time, never end, or fail, each as the test wants it.
 my %type = (
@@ -48,21 +50,24 @@ sub state_with_types {
 	return "$dir/state";
 }
 
-for my $program (qw(flow pages plain)) {
-	subtest $program => sub {
-		my $stack = Dropmill::Stack->start(state => state_with_types(), config => { upload_max => '1M' });
-		local $ENV{DROPMILL_URL} = 'http://127.0.0.1:' . $stack->port;
-		local $ENV{SHOTS} = Dropmill::Stack::build() . '/screenshots';
-		open my $out, '-|', 'node', "$FindBin::Bin/browser/$program.mjs" or die "node: $!";
-		my ($plan, $n) = (undef, 0);
-		while (my $line = <$out>) {
-			if ($line =~ /^(not )?ok \d+ - (.*)/) { $n++; ok(!$1, $2) }
-			elsif ($line =~ /^1\.\.(\d+)/) { $plan = $1 }
-			else { diag $line =~ s/\n\z//r }
-		}
-		close $out;
-		is($plan, $n, 'the program came to its end');
-		is_deeply([ $stack->stop ], [], 'no process is left') or diag $stack->log;
-	};
+sub run {
+	my ($program) = @_;
+	my $stack = Dropmill::Stack->start(state => state_with_types(), config => { upload_max => '1M' });
+	local $ENV{DROPMILL_URL} = 'http://127.0.0.1:' . $stack->port;
+	local $ENV{SHOTS} = Dropmill::Stack::build() . '/screenshots';
+	open my $out, '-|', 'node', Dropmill::Stack::top() . "/t/browser/$program.mjs" or die "node: $!";
+	my ($plan, $n) = (-1, 0);
+	while (my $line = <$out>) {
+		chomp $line;
+		if ($line =~ /^(not )?ok \d+ - (.*)/) { $n++; ok(!$1, $2) }
+		elsif ($line =~ /^1\.\.(\d+)/) { $plan = $1 }
+		else { diag($line) }
+	}
+	close $out;
+	is($plan, $n, 'the program came to its end');
+	is_deeply([ $stack->stop ], [], 'no process is left') or diag($stack->log);
+	done_testing();
+	return;
 }
-done_testing;
+
+1;
