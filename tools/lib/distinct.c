@@ -235,7 +235,7 @@ struct look {
 	size_t part;
 	uint64_t mask, bits;
 	struct hash *table;
-	size_t slots;
+	size_t slots, room; /* in use, and there */
 };
 
 static enum rc count_part(const struct distinct *d, const struct look *look, uint64_t *count,
@@ -275,6 +275,21 @@ static uint64_t part_size(const struct distinct *d, size_t part)
 	return size;
 }
 
+/* A table, all zero between two looks, for a part of that size. */
+static void make_room(struct look *look, uint64_t size)
+{
+	size_t slots = SLOTS_MIN;
+
+	while (slots < COUNT_SLOTS && slots < size * 2)
+		slots *= 2;
+	if (slots > look->room) {
+		free(look->table);
+		look->table = new_slots(slots);
+		look->room = slots;
+	}
+	look->slots = slots;
+}
+
 enum rc distinct_count(struct distinct *d, uint64_t *count, struct err *err)
 {
 	struct look look = { 0 };
@@ -294,15 +309,12 @@ enum rc distinct_count(struct distinct *d, uint64_t *count, struct err *err)
 	if (rc)
 		return rc;
 	*count = 0;
-	look.table = new_slots(COUNT_SLOTS);
 	for (; !rc && look.part < d->pool->parts; look.part++) {
 		uint64_t size = part_size(d, look.part), rounds = 1;
 
 		while (size / rounds > COUNT_SLOTS / 2)
 			rounds *= 2;
-		look.slots = SLOTS_MIN;
-		while (look.slots < COUNT_SLOTS && look.slots < size * 2)
-			look.slots *= 2;
+		make_room(&look, size);
 		look.mask = rounds - 1;
 		for (look.bits = 0; !rc && look.bits < rounds; look.bits++) {
 			rc = count_part(d, &look, count, err);

@@ -11,8 +11,9 @@
 #include "core/view.h"
 #include "tools/lib/report.h"
 
-#define SHOWN 60    /* bytes of a text in a table cell */
-#define BAR_STEP 10 /* from one bar of the chart to the next; the template draws them 9 wide */
+#define CARDS_MAX 500 /* columns with a chart: a page with more is of no use and no small size */
+#define SHOWN 60      /* bytes of a text in a table cell */
+#define BAR_STEP 10   /* from one bar of the chart to the next; the template draws them 9 wide */
 
 /* The template, byte for byte, as the assembler found it. */
 extern const char profile_template[], profile_template_end[];
@@ -163,8 +164,11 @@ static struct view *column_view(const struct table *t, size_t i, struct arena *a
 	put_count(v, "longest", c->longest);
 	view_str(v, "longest_word", c->longest == 1 ? "character" : "characters");
 	view_bool(v, "leading_zeros", c->type == CELL_INTEGER && c->leading_zeros);
-	put_histogram(v, c, a);
-	put_top(v, c, a);
+	view_bool(v, "card", i < CARDS_MAX);
+	if (i < CARDS_MAX) {
+		put_histogram(v, c, a);
+		put_top(v, c, a);
+	}
 	return v;
 }
 
@@ -197,6 +201,9 @@ static struct view *table_view(const struct table *t, struct arena *a)
 	if (t->open_quote)
 		view_push_str(notes, arena_printf(a, "The quote opened in line %" PRIu64
 		    " is never closed: the last cell runs to the end of the file.", t->open_quote));
+	if (t->column_count > CARDS_MAX)
+		view_push_str(notes, arena_printf(a, "Charts are shown for the first %d columns.",
+		    CARDS_MAX));
 	for (size_t i = 0; i < t->column_count; i++)
 		view_push(columns, column_view(t, i, a));
 	view_put(v, "notes", notes);
