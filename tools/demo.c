@@ -64,7 +64,8 @@ static int64_t number(const char *given, const char *param, int64_t max, int64_t
 	int64_t value = otherwise;
 
 	if (text && !str_int(text, 0, max, &value))
-		tool_usage("%s must be a whole number from 0 to %" PRId64 ", not \"%s\"", param, max, text);
+		tool_usage("%s must be a whole number from 0 to %" PRId64 ", not \"%s\"", param,
+		    max, text);
 	return value;
 }
 
@@ -82,7 +83,8 @@ static void wait_until(int64_t at_ms)
 	int64_t left;
 
 	while (leave_if_asked(), (left = at_ms - clock_boot_ms()) > 0) {
-		/* Short naps, so that a signal that arrives just before the nap is not missed for long. */
+		/* Short naps, so that a signal that arrives just before the nap is not missed for
+		 * long. */
 		struct timespec nap = { 0, (left < 50 ? left : 50) * 1000000 };
 
 		nanosleep(&nap, NULL);
@@ -97,9 +99,9 @@ struct plan {
 
 static void read_options(int argc, char **argv, struct plan *plan)
 {
-	static const struct option options[] = { { "seed", required_argument, NULL, 's' },
-		{ "seconds", required_argument, NULL, 't' }, { "success", required_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' }, { 0 } };
+	static const struct option options[] = {{"seed", required_argument, NULL, 's'},
+	    {"seconds", required_argument, NULL, 't'}, {"success", required_argument, NULL, 'p'},
+	    {"help", no_argument, NULL, 'h'}, {0}};
 	const char *seed = NULL, *seconds = NULL, *success = NULL;
 	int64_t given;
 	int c;
@@ -155,8 +157,8 @@ int main(int argc, char **argv)
 		tool_die(1, "%s", reasons[random_next(&plan.chance) % COUNT(reasons)]);
 
 	buf_init(&report);
-	buf_printf(&report, "%s\n%" PRIu64 " bytes, milled in %.1f s\n", tool_basename(plan.file), size,
-	    (double)plan.length_ms / 1000);
+	buf_printf(&report, "%s\n%" PRIu64 " bytes, milled in %.1f s\n", tool_basename(plan.file),
+	    size, (double)plan.length_ms / 1000);
 	if (tool_write(plan.outdir, "demo.txt", &report, &err))
 		tool_fail(&err);
 	buf_release(&report);

@@ -1,9 +1,10 @@
 /*
- * dropmill-inspect: what a file is. Type and description by libmagic, size, SHA-256, and the figures its
- * kind has: lines and words of a text, width and height of an image.
+ * dropmill-inspect: what a file is. Type and description by libmagic, size, SHA-256, and the
+ * figures its kind has: lines and words of a text, width and height of an image.
  *
- * The file is read once, in pieces; memory does not grow with it. SHA-256 comes from libcrypto because
- * it uses the processor's own instructions for it (here six times the speed of libsodium's).
+ * The file is read once, in pieces; memory does not grow with it. SHA-256 comes from libcrypto
+ * because it uses the processor's own instructions for it (here six times the speed of
+ * libsodium's).
  */
 #include <errno.h>
 #include <getopt.h>

@@ -1,6 +1,6 @@
 /*
- * dropmill-profile: the columns of a CSV file: type, empty cells, distinct values, smallest and largest,
- * distribution; as JSON for programs and as a page for people.
+ * dropmill-profile: the columns of a CSV file: type, empty cells, distinct values, smallest and
+ * largest, distribution; as JSON for programs and as a page for people.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -52,7 +52,8 @@ static void tell(const struct table *t)
 	char ragged[64] = "";
 
 	if (t->short_rows + t->long_rows)
-		snprintf(ragged, sizeof ragged, ", %" PRIu64 " ragged", t->short_rows + t->long_rows);
+		snprintf(
+		    ragged, sizeof ragged, ", %" PRIu64 " ragged", t->short_rows + t->long_rows);
 	tool_items(t->rows, 0);
 	tool_progress(100, "done");
 	tool_result("%" PRIu64 " row%s%s, %zu column%s", t->rows, t->rows == 1 ? "" : "s", ragged,

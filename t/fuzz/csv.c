@@ -1,7 +1,7 @@
 /*
  * Fuzzes the way from bytes to columns, and holds the CSV reader to an oracle: the state machine of
- * Python's csv module, one byte at a time, with nothing clever in it. The first two bytes choose the
- * delimiter, the encoding and how large the pieces are in which the reader gets its input.
+ * Python's csv module, one byte at a time, with nothing clever in it. The first two bytes choose
+ * the delimiter, the encoding and how large the pieces are in which the reader gets its input.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -154,7 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rows_of_reader(csv, columns, 4, &found);
 	csv_free(csv);
 	rows_of_oracle(text.data, text.len, delimiter, &expected);
-	if (found.len && (found.len != expected.len || memcmp(found.data, expected.data, found.len)))
+	if (found.len &&
+	    (found.len != expected.len || memcmp(found.data, expected.data, found.len)))
 		abort();
 	csv_sniff(text.data, text.len, data[1] & 1);
 	for (size_t i = 0; i < 4; i++)

@@ -1,6 +1,6 @@
 /*
- * Fuzzes the readers of image headers: whatever the bytes are, a size that is given is above zero, and
- * nothing past the end is looked at (the sanitizer sees to that).
+ * Fuzzes the readers of image headers: whatever the bytes are, a size that is given is above zero,
+ * and nothing past the end is looked at (the sanitizer sees to that).
  */
 #include <stdint.h>
 #include <stdlib.h>

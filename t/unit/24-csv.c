@@ -146,7 +146,8 @@ static void limits_are_told_with_their_line(void **state)
 	memset(text, 'x', len);
 	memcpy(text, "a\nb\n\"", 5);
 	assert_int_equal(read_through(text, len, &err), RC_INVALID);
-	assert_string_equal(err.text, "line 3: the row is longer than 16 MiB; is a quote left open?");
+	assert_string_equal(
+	    err.text, "line 3: the row is longer than 16 MiB; is a quote left open?");
 
 	memset(text, ',', len);
 	text[CSV_CELLS_MAX - 1] = '\n';

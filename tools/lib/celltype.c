@@ -183,8 +183,9 @@ static bool time_of_day(const char *s, size_t len, double *days)
 
 static bool boolean(const char *s, size_t len)
 {
-	return (len == 4 && !strncasecmp(s, "true", 4)) || (len == 5 && !strncasecmp(s, "false", 5)) ||
-	    (len == 3 && !strncasecmp(s, "yes", 3)) || (len == 2 && !strncasecmp(s, "no", 2));
+	return (len == 4 && !strncasecmp(s, "true", 4)) ||
+	       (len == 5 && !strncasecmp(s, "false", 5)) ||
+	       (len == 3 && !strncasecmp(s, "yes", 3)) || (len == 2 && !strncasecmp(s, "no", 2));
 }
 
 enum celltype celltype_of(const char *s, size_t len, double *value)
@@ -204,7 +205,8 @@ enum celltype celltype_of(const char *s, size_t len, double *value)
 void celltype_date(double days, bool with_time, char out[static 32])
 {
 	int64_t day = (int64_t)floor(days), minutes = (int64_t)((days - floor(days)) * 1440 + 1e-6);
-	int64_t z = day + 719468, era = (z >= 0 ? z : z - 146096) / 146097, of_era = z - era * 146097;
+	int64_t z = day + 719468, era = (z >= 0 ? z : z - 146096) / 146097,
+		of_era = z - era * 146097;
 	int64_t of = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	int64_t of_year = of_era - (365 * of + of / 4 - of / 100), month = (5 * of_year + 2) / 153;
 	int year = (int)(of + era * 400 + (month >= 10));

@@ -1,7 +1,7 @@
 /*
  * Cell type: what the text of one cell is by itself. Strict on purpose, without guessing at local
- * habits: blanks around a figure, thousands separators, decimal commas and dates other than ISO 8601
- * are text.
+ * habits: blanks around a figure, thousands separators, decimal commas and dates other than ISO
+ * 8601 are text.
  */
 #ifndef TOOLS_LIB_CELLTYPE_H
 #define TOOLS_LIB_CELLTYPE_H

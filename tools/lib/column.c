@@ -1,6 +1,6 @@
 /*
- * Gathering figures. Once cells of two kinds that no type holds together have been met, the column is text
- * and cells are no longer classified.
+ * Gathering figures. Once cells of two kinds that no type holds together have been met, the column
+ * is text and cells are no longer classified.
  */
 #include "tools/lib/column.h"
 

@@ -1,8 +1,8 @@
 /*
- * The reader scans a window of the stream. Cells are slices of the window, unless quotes in them had to
- * be taken out: then they are copied to a scratch area as large as the window, which they cannot
- * outgrow. A row cut off by the window's end is scanned again after the window has been moved and
- * filled up; the window doubles when a row fills it, so that costs little.
+ * The reader scans a window of the stream. Cells are slices of the window, unless quotes in them
+ * had to be taken out: then they are copied to a scratch area as large as the window, which they
+ * cannot outgrow. A row cut off by the window's end is scanned again after the window has been
+ * moved and filled up; the window doubles when a row fills it, so that costs little.
  */
 #include "tools/lib/csv.h"
 
@@ -81,8 +81,10 @@ static enum rc fill(struct csv *c, struct err *err)
 	}
 	if (c->end == c->cap) {
 		if (c->cap >= CSV_ROW_BYTES_MAX)
-			return err_set(err, RC_INVALID, "line %" PRIu64 ": the row is longer than %u MiB; "
-			    "is a quote left open?", c->line, CSV_ROW_BYTES_MAX >> 20);
+			return err_set(err, RC_INVALID,
+			    "line %" PRIu64 ": the row is longer than %u MiB; "
+			    "is a quote left open?",
+			    c->line, CSV_ROW_BYTES_MAX >> 20);
 		c->cap *= 2;
 		c->window = allocate(c->window, c->cap);
 		c->scratch = allocate(c->scratch, c->cap);
@@ -212,8 +214,9 @@ enum rc csv_next(struct csv *c, struct csv_row *row, struct err *err)
 		else if (c->eof)
 			return RC_DONE;
 		if (outcome == TOO_WIDE)
-			return err_set(err, RC_INVALID, "line %" PRIu64 ": more than %d cells in one row",
-			    c->line, CSV_CELLS_MAX);
+			return err_set(err, RC_INVALID,
+			    "line %" PRIu64 ": more than %d cells in one row", c->line,
+			    CSV_CELLS_MAX);
 		if (outcome == CUT) {
 			rc = fill(c, err);
 			if (rc)

@@ -1,11 +1,12 @@
 /*
  * CSV: rows of cells from a stream of UTF-8, one at a time, in memory bounded by the longest row.
  *
- * What a row is, is what Python's csv module reads with its default dialect, so that people can check our
- * figures with the tool they know: a cell that begins with a quote runs to the closing quote, over line
- * ends too; a doubled quote inside is one quote; text after the closing quote belongs to the cell; a quote
- * inside a cell that does not begin with one is an ordinary character; a line ends with LF, CR or CR
- * LF; an empty line is no row; a quote never closed ends with the file. Only the delimiter may differ.
+ * What a row is, is what Python's csv module reads with its default dialect, so that people can
+ * check our figures with the tool they know: a cell that begins with a quote runs to the closing
+ * quote, over line ends too; a doubled quote inside is one quote; text after the closing quote
+ * belongs to the cell; a quote inside a cell that does not begin with one is an ordinary
+ * character; a line ends with LF, CR or CR LF; an empty line is no row; a quote never closed ends
+ * with the file. Only the delimiter may differ.
  */
 #ifndef TOOLS_LIB_CSV_H
 #define TOOLS_LIB_CSV_H
@@ -51,8 +52,8 @@ uint64_t csv_blank_lines(const struct csv *c);
 uint64_t csv_open_quote(const struct csv *c);
 
 /* Which of , ; tab | separates the cells in this beginning of a stream. The header decides who is a
- * candidate, the rows under it who agrees with the header most often; in doubt the comma. `whole`: the
- * sample is all there is. */
+ * candidate, the rows under it who agrees with the header most often; in doubt the comma. `whole`:
+ * the sample is all there is. */
 char csv_sniff(const char *sample, size_t len, bool whole);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Open addressing by the first bits of the hash. The table look-up of a new hash is put off until the next
- * one arrives, so that its cache line is on its way meanwhile.
+ * Open addressing by the first bits of the hash. The table look-up of a new hash is put off until
+ * the next one arrives, so that its cache line is on its way meanwhile.
  */
 #include "tools/lib/distinct.h"
 
@@ -195,7 +195,8 @@ static void spill(struct distinct *d)
 			p->scratch[place[place_of(d->slot[i].high, p->parts)]++] = d->slot[i];
 	if (!p->failure.rc && p->spill < 0 && (p->spill = open_spill(p->directory)) < 0)
 		err_sys(&p->failure, "cannot make a temporary file in the output directory");
-	if (!p->failure.rc && !write_all(p->spill, p->scratch, d->used * sizeof(struct hash), p->spilled))
+	if (!p->failure.rc &&
+	    !write_all(p->spill, p->scratch, d->used * sizeof(struct hash), p->spilled))
 		err_sys(&p->failure, "cannot write the temporary file");
 	d->run = allocate(d->run, d->runs + 1, sizeof *d->run);
 	d->run[d->runs++] = (struct run){ p->spilled, begin };
@@ -229,8 +230,8 @@ void distinct_add(struct distinct *d, struct hash h)
 		add_now(d, before);
 }
 
-/* One look at a part: the hashes whose last bits under `mask` are `bits`. The first bits of `high` are
- * the same in all of the part, so the table goes by `low`. */
+/* One look at a part: the hashes whose last bits under `mask` are `bits`. The first bits of `high`
+ * are the same in all of the part, so the table goes by `low`. */
 struct look {
 	size_t part;
 	uint64_t mask, bits;
@@ -258,7 +259,8 @@ static enum rc count_part(const struct distinct *d, const struct look *look, uin
 			want = (size_t)n / sizeof *piece;
 			for (size_t i = 0; i < want; i++)
 				if ((piece[i].low & look->mask) == look->bits)
-					*count += insert(look->table, look->slots, piece[i].low, piece[i]);
+					*count += insert(
+					    look->table, look->slots, piece[i].low, piece[i]);
 			at += want;
 		}
 	}

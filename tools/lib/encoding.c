@@ -1,7 +1,7 @@
 /*
- * Telling encodings apart, and decoders for the few that tables arrive in. They are written out here
- * because they are short, keep no state but one unit, and need no files of the system inside the
- * sandbox.
+ * Telling encodings apart, and decoders for the few that tables arrive in. They are written out
+ * here because they are short, keep no state but one unit, and need no files of the system inside
+ * the sandbox.
  */
 #include "tools/lib/encoding.h"
 
@@ -21,9 +21,38 @@ static const char *const names[ENCODING_MAX] = {
 
 /* Windows-1252 from 0x80 to 0x9f; 0 is undefined. */
 static const uint16_t windows[32] = {
-	0x20ac, 0, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152,
-	0, 0x017d, 0, 0, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161,
-	0x203a, 0x0153, 0, 0x017e, 0x0178,
+    0x20ac,
+    0,
+    0x201a,
+    0x0192,
+    0x201e,
+    0x2026,
+    0x2020,
+    0x2021,
+    0x02c6,
+    0x2030,
+    0x0160,
+    0x2039,
+    0x0152,
+    0,
+    0x017d,
+    0,
+    0,
+    0x2018,
+    0x2019,
+    0x201c,
+    0x201d,
+    0x2022,
+    0x2013,
+    0x2014,
+    0x02dc,
+    0x2122,
+    0x0161,
+    0x203a,
+    0x0153,
+    0,
+    0x017e,
+    0x0178,
 };
 
 const char *encoding_name(enum encoding e)
@@ -117,7 +146,8 @@ enum encoding encoding_check_guess(const struct encoding_check *c, bool whole)
 	if (encoding_mark(c) == 2)
 		return c->head[0] == 0xff ? ENCODING_UTF16LE : ENCODING_UTF16BE;
 	if (c->nul_at != UINT64_MAX) {
-		/* Western text in UTF-16 has a zero in nearly every pair, always at the same side. */
+		/* Western text in UTF-16 has a zero in nearly every pair, always at the same
+		 * side. */
 		if (c->zero_odd > pairs / 2 && !c->zero_even)
 			return ENCODING_UTF16LE;
 		if (c->zero_even > pairs / 2 && !c->zero_odd)

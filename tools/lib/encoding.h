@@ -3,8 +3,8 @@
  *
  * The whole file is looked at before a guess is made, because the first letter with an accent may
  * stand at its end: bytes that are well-formed UTF-8 are UTF-8; otherwise the file is Windows-1252,
- * or ISO 8859-1 where it uses a byte that Windows-1252 does not define. UTF-16 is known by its mark or by
- * its zero bytes. A file with zero bytes that is not UTF-16 is not text.
+ * or ISO 8859-1 where it uses a byte that Windows-1252 does not define. UTF-16 is known by its
+ * mark or by its zero bytes. A file with zero bytes that is not UTF-16 is not text.
  */
 #ifndef TOOLS_LIB_ENCODING_H
 #define TOOLS_LIB_ENCODING_H
@@ -41,8 +41,8 @@ struct encoding_check {
 void encoding_check_init(struct encoding_check *c);
 void encoding_check_feed(struct encoding_check *c, const void *data, size_t len);
 
-/* The answer for what was fed so far. `whole`: that was the whole file, so a character cut off at the end
- * counts as malformed. */
+/* The answer for what was fed so far. `whole`: that was the whole file, so a character cut off at
+ * the end counts as malformed. */
 enum encoding encoding_check_guess(const struct encoding_check *c, bool whole);
 
 /* Bytes of a byte order mark at the beginning (0, 2 or 3). */

@@ -1,8 +1,9 @@
 /*
  * Histogram of doubles whose range is not known beforehand, in one pass and constant memory.
  *
- * Bins are as wide as a power of two and begin at multiples of it. A value outside doubles the width,
- * and neighbours merge, until all fit: every count stays exact for the limits it is shown with.
+ * Bins are as wide as a power of two and begin at multiples of it. A value outside doubles the
+ * width, and neighbours merge, until all fit: every count stays exact for the limits it is shown
+ * with.
  */
 #ifndef TOOLS_LIB_HISTOGRAM_H
 #define TOOLS_LIB_HISTOGRAM_H
@@ -29,8 +30,8 @@ struct histogram_bin {
 
 void histogram_add(struct histogram *h, double value);
 
-/* At most `most` (2 to HISTOGRAM_BINS) bins that cover all values, in order, empty ones between them
- * included; none narrower than 2^least_exponent (pass INT_MIN for any). Returns how many. */
+/* At most `most` (2 to HISTOGRAM_BINS) bins that cover all values, in order, empty ones between
+ * them included; none narrower than 2^least_exponent (pass INT_MIN for any). Returns how many. */
 size_t histogram_bins(const struct histogram *h, size_t most, int least_exponent,
     struct histogram_bin *out);
 

@@ -93,7 +93,8 @@ static bool jpeg_alone(uint8_t marker)
 /* Start-of-frame markers, all of which carry the size; C4, C8 and CC are something else. */
 static bool jpeg_frame(uint8_t marker)
 {
-	return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+	return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 &&
+	       marker != 0xcc;
 }
 
 static bool read_jpeg(const uint8_t *p, size_t len, struct imagehdr *out)

@@ -15,7 +15,8 @@ struct imagehdr {
 };
 
 /* Whether data begins with a header of one of these formats that names a size above zero. A JPEG
- * tells its size after its metadata, so it needs more bytes than the others: a megabyte is plenty. */
+ * tells its size after its metadata, so it needs more bytes than the others: a megabyte is
+ * plenty. */
 bool imagehdr_read(const void *data, size_t len, struct imagehdr *out);
 
 #endif

@@ -9,8 +9,8 @@
 
 #include "core/buf.h"
 
-/* Append the bytes as a quoted JSON string. Bytes that are not UTF-8 become U+FFFD, so the result is
- * always valid. */
+/* Append the bytes as a quoted JSON string. Bytes that are not UTF-8 become U+FFFD, so the result
+ * is always valid. */
 void json_string(struct buf *out, const char *s, size_t len);
 
 /* The same for a NUL-terminated text; NULL is null. */

@@ -12,10 +12,12 @@
 #define REPORT_BINS 24 /* of a histogram */
 
 /* {"rows":N,"columns":[{"name","type","nulls","distinct","min","max",…}],"source":{…}}. Figures are
- * exact: an integer of any length keeps its digits. min and max are null in a column without cells. */
+ * exact: an integer of any length keeps its digits. min and max are null in a column without
+ * cells. */
 void report_json(const struct table *t, struct buf *out);
 
-/* A page that needs nothing but itself: no script, nothing loaded. RC_INVALID: its template is broken. */
+/* A page that needs nothing but itself: no script, nothing loaded. RC_INVALID: its template is
+ * broken. */
 enum rc report_html(const struct table *t, struct buf *out, struct err *err);
 
 /* The narrowest bins that make sense: integers and days are not divided. For histogram_bins. */

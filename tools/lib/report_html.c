@@ -1,6 +1,6 @@
 /*
- * profile.html: the profile as a view, rendered by a template that is part of the program. Figures are
- * put into words here, their looks are the template's business.
+ * profile.html: the profile as a view, rendered by a template that is part of the program. Figures
+ * are put into words here, their looks are the template's business.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -129,7 +129,8 @@ static void put_top(struct view *v, const struct column *c, struct arena *a)
 
 		put_text(row, "value", top[i].text, top[i].len);
 		put_count(row, "count", top[i].count);
-		put_real(row, "percent", ceil(1000.0 * (double)top[i].count / (double)top[0].count) / 10);
+		put_real(row, "percent",
+		    ceil(1000.0 * (double)top[i].count / (double)top[0].count) / 10);
 		view_push(list, row);
 	}
 	view_put(object, "list", list);
@@ -154,7 +155,8 @@ static struct view *column_view(const struct table *t, size_t i, struct arena *a
 	view_null(v, "top");
 	view_str(v, "mean", "");
 	if (c->nulls)
-		put_real(v, "nulls_percent", round(1000.0 * (double)c->nulls / (double)t->rows) / 10);
+		put_real(
+		    v, "nulls_percent", round(1000.0 * (double)c->nulls / (double)t->rows) / 10);
 	put_count(v, "distinct", c->distinct);
 	put_extremes(v, c);
 	if (column_is_numeric(c)) {
@@ -191,11 +193,14 @@ static struct view *table_view(const struct table *t, struct arena *a)
 	view_str(v, "size", str_bytes((int64_t)t->size, size));
 	view_str(v, "encoding", encoding_name(t->encoding));
 	view_str(v, "delimiter", report_delimiter(t->delimiter));
-	note(notes, a, t->short_rows, "row has fewer cells than the header; what is missing counts as empty.",
+	note(notes, a, t->short_rows,
+	    "row has fewer cells than the header; what is missing counts as empty.",
 	    "rows have fewer cells than the header; what is missing counts as empty.");
-	note(notes, a, t->long_rows, "row has more cells than the header; what is too much is left out.",
+	note(notes, a, t->long_rows,
+	    "row has more cells than the header; what is too much is left out.",
 	    "rows have more cells than the header; what is too much is left out.");
-	note(notes, a, t->blank_lines, "empty line was passed over.", "empty lines were passed over.");
+	note(notes, a, t->blank_lines, "empty line was passed over.",
+	    "empty lines were passed over.");
 	note(notes, a, t->replaced, "piece stands for no character and was replaced.",
 	    "pieces stand for no character and were replaced.");
 	if (t->open_quote)

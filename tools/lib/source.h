@@ -29,8 +29,8 @@ struct source {
 /* Called while the file is looked through for its encoding, now and then. */
 typedef void source_progress(uint64_t done, uint64_t total);
 
-/* RC_INVALID when the file is empty or not text, RC_SYS when it cannot be read. After success pair with
- * source_close. */
+/* RC_INVALID when the file is empty or not text, RC_SYS when it cannot be read. After success pair
+ * with source_close. */
 enum rc source_open(struct source *s, const char *path, source_progress *progress, struct err *err);
 
 /* Up to cap bytes of UTF-8; 0 at the end, -1 with errno when reading failed. */

@@ -47,7 +47,8 @@ static bool taken(const struct table *t, size_t before, const char *name, size_t
 	return false;
 }
 
-/* Name the columns after the header; an empty or repeated name is completed by the column's number. */
+/* Name the columns after the header; an empty or repeated name is completed by the column's
+ * number. */
 static void name_columns(struct table *t, const struct csv_row *header, const char *directory)
 {
 	struct buf name;

@@ -26,9 +26,9 @@ struct table {
 	struct values_pool *pool;
 };
 
-/* Profile the file. delimiter 0: find it out. Tells its progress from 0 to 98 percent. Temporary data goes
- * into the directory. RC_INVALID when the file is no table, RC_SYS and RC_LIMIT when reading or
- * spilling failed. Pair with table_release, after a failure too. */
+/* Profile the file. delimiter 0: find it out. Tells its progress from 0 to 98 percent. Temporary
+ * data goes into the directory. RC_INVALID when the file is no table, RC_SYS and RC_LIMIT when
+ * reading or spilling failed. Pair with table_release, after a failure too. */
 enum rc table_profile(struct table *t, const char *path, char delimiter, const char *directory,
     struct err *err);
 void table_release(struct table *t);

@@ -1,6 +1,6 @@
 /*
- * Text figures: lines, words and the longest line of text fed in pieces, as UTF-8 or any encoding that
- * keeps ASCII. A word is a run of bytes other than ASCII blanks, as `wc -w` has it.
+ * Text figures: lines, words and the longest line of text fed in pieces, as UTF-8 or any encoding
+ * that keeps ASCII. A word is a run of bytes other than ASCII blanks, as `wc -w` has it.
  */
 #ifndef TOOLS_LIB_TEXTSTAT_H
 #define TOOLS_LIB_TEXTSTAT_H
@@ -11,7 +11,8 @@
 
 struct textstat {
 	uint64_t line_feeds, returns, words;
-	uint64_t longest_bytes, longest_chars; /* chars: bytes that do not continue a UTF-8 character */
+	uint64_t longest_bytes,
+	    longest_chars; /* chars: bytes that do not continue a UTF-8 character */
 	uint64_t bytes_now, chars_now;
 	bool in_word, open;
 };

@@ -132,8 +132,10 @@ void tool_progress_bytes(int from, int to, uint64_t done, uint64_t total, const 
 void tool_items(uint64_t processed, uint64_t rejected)
 {
 	char text[128];
-	int n = snprintf(text, sizeof text, "{\"processed\":%llu,\"total\":%llu,\"rejected\":%llu}\n",
-	    (unsigned long long)processed, (unsigned long long)processed, (unsigned long long)rejected);
+	int n =
+	    snprintf(text, sizeof text, "{\"processed\":%llu,\"total\":%llu,\"rejected\":%llu}\n",
+		(unsigned long long)processed, (unsigned long long)processed,
+		(unsigned long long)rejected);
 
 	message(text, (size_t)n);
 }
@@ -169,7 +171,8 @@ enum rc tool_open(const char *path, int *fd, uint64_t *size, struct err *err)
 	if (fstat(*fd, &st) || !S_ISREG(st.st_mode)) {
 		close(*fd);
 		*fd = -1;
-		return err_set(err, RC_SYS, "\"%.180s\" is not a regular file", tool_basename(path));
+		return err_set(
+		    err, RC_SYS, "\"%.180s\" is not a regular file", tool_basename(path));
 	}
 	*size = (uint64_t)st.st_size;
 	posix_fadvise(*fd, 0, 0, POSIX_FADV_SEQUENTIAL);

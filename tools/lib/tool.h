@@ -36,8 +36,8 @@ void tool_paths(int argc, char **argv, int first, const char **file, const char 
 /* Value of the job parameter, DROPMILL_PARAM_<name>; NULL when unset or empty. Borrowed. */
 const char *tool_param(const char *name);
 
-/* Say how far we are. Repeats, steps back and calls within 100 ms of the last line are dropped, so it
- * may be called as often as convenient; a new step is always told. */
+/* Say how far we are. Repeats, steps back and calls within 100 ms of the last line are dropped, so
+ * it may be called as often as convenient; a new step is always told. */
 void tool_progress(int percent, const char *step);
 
 /* The same from bytes: `done` of `total` maps to the span from..to percent. */

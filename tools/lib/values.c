@@ -147,7 +147,8 @@ static size_t shown(const char *text, size_t len)
 	return len;
 }
 
-static void keep(struct values *v, struct kept *free_slot, struct hash h, const char *text, size_t len)
+static void keep(
+    struct values *v, struct kept *free_slot, struct hash h, const char *text, size_t len)
 {
 	size_t part = shown(text, len);
 

@@ -1,10 +1,10 @@
 /*
- * Values: the different texts in one column: exactly how many there are, and, while they are few, how
- * often each occurs.
+ * Values: the different texts in one column: exactly how many there are, and, while they are few,
+ * how often each occurs.
  *
- * Few texts are kept with their counts; when they become many, only their hashes go on to a distinct
- * counter. Texts are told apart by a 128 bit hash keyed at random in each run, so that no file can be made
- * that has two texts with one hash.
+ * Few texts are kept with their counts; when they become many, only their hashes go on to a
+ * distinct counter. Texts are told apart by a 128 bit hash keyed at random in each run, so that no
+ * file can be made that has two texts with one hash.
  */
 #ifndef TOOLS_LIB_VALUES_H
 #define TOOLS_LIB_VALUES_H
@@ -43,8 +43,8 @@ struct value {
 	uint64_t count;
 };
 
-/* The `most` most frequent texts with their exact counts, most frequent first, by bytes where equally
- * frequent. Returns how many; 0 when there were too many different ones to keep. */
+/* The `most` most frequent texts with their exact counts, most frequent first, by bytes where
+ * equally frequent. Returns how many; 0 when there were too many different ones to keep. */
 size_t values_top(const struct values *v, size_t most, struct value *out);
 
 #endif
