@@ -5,7 +5,7 @@
  * root of nothing but read-only /usr, the few entries of /etc that programs want, the inputs, the
  * command's own directory and what the administrator lists; one writable directory; sized tmpfs;
  * no capabilities, no new namespaces, a seccomp filter. bubblewrap is a toolkit: the policy is here,
- * and t/unit/52-sandbox.c and t/55-sandbox.t hold it to its word.
+ * and t/unit/52-sandbox.c and t/unit/53-runner.c hold it to its word.
  */
 #ifndef PROCESSOR_SANDBOX_H
 #define PROCESSOR_SANDBOX_H

@@ -123,9 +123,25 @@ bool workdir_alive(int root, const char *name, int64_t *worker_id)
 	return alive;
 }
 
-/* Empty the directory open at fd (which is taken); true when nothing is left. What lies too deep for
- * our descriptors is moved up to `top`, for a later turn. */
-static bool empty(int fd, int top, int depth, int *budget)
+struct removal {
+	int top;    /* of the tree that is removed */
+	int *budget;
+	bool moved; /* something was moved up to the top: another turn is needed */
+};
+
+/* A tree too deep for our descriptors: its lower part goes up to the top, for a later turn. */
+static bool move_up(struct removal *r, int fd, const char *name)
+{
+	static unsigned number;
+	char up[32];
+
+	snprintf(up, sizeof up, "deep-%u", number++);
+	r->moved = true;
+	return renameat2(fd, name, r->top, up, RENAME_NOREPLACE) == 0;
+}
+
+/* Empty the directory open at fd (which is taken); true when nothing is left. */
+static bool empty(struct removal *r, int fd, int depth)
 {
 	DIR *dir = fdopendir(fd);
 	bool done = dir != NULL;
@@ -140,29 +156,23 @@ static bool empty(int fd, int top, int depth, int *budget)
 
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 			continue;
-		if (--*budget < 0) {
+		if (--*r->budget < 0) {
 			done = false;
 			break;
 		}
 		if (unlinkat(fd, name, 0) == 0)
 			continue;
-		if (errno != EISDIR) {
+		/* A command may have taken our right to look into its directory. */
+		if (errno != EISDIR || fchmodat(fd, name, 0700, 0) < 0) {
 			done = false;
 			continue;
 		}
-		/* A command may have taken our right to look into its directory. */
-		if (fchmodat(fd, name, 0700, 0) < 0)
-			done = false;
 		if (depth >= DEPTH_MAX) {
-			char up[32];
-
-			snprintf(up, sizeof up, "deep-%d", *budget);
-			renameat(fd, name, top, up);
-			done = false;
+			done = move_up(r, fd, name) && done;
 			continue;
 		}
 		sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0 || !empty(sub, top, depth + 1, budget) || unlinkat(fd, name, AT_REMOVEDIR) < 0)
+		if (sub < 0 || !empty(r, sub, depth + 1) || unlinkat(fd, name, AT_REMOVEDIR) < 0)
 			done = false;
 	}
 	closedir(dir);
@@ -173,17 +183,17 @@ bool workdir_remove(int root, const char *name, int *budget)
 {
 	int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	int top;
+	struct removal r = { .budget = budget };
+	bool done;
 
 	if (fd < 0)
 		return errno == ENOENT;
-	top = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (top < 0 || !empty(fd, top, 0, budget)) {
-		if (top >= 0)
-			close(top);
+	r.top = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	done = r.top >= 0 && empty(&r, fd, 0);
+	if (r.top >= 0)
+		close(r.top);
+	if (!done || r.moved)
 		return false;
-	}
-	close(top);
 	return unlinkat(root, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 

@@ -1,0 +1,297 @@
+/* bubblewrap's command line: what must be there, in which order, and what must not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include <linux/filter.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/id.h"
+#include "processor/joblog.h"
+#include "processor/sandbox.h"
+#include "processor/seccomp.h"
+#include "processor/workdir.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct arena arena;
+
+static const struct sandbox_bind binds[] = { { "/store/ab/x", "/job/in/a b.csv", false },
+	{ "/work/1/out", "/job/out", true } };
+
+static char **make(bool network)
+{
+	static char program[] = "/opt/tool", option[] = "--bind", slash[] = "/";
+	char *const command[] = { program, option, slash, slash, NULL };
+	struct sandbox s = { .binds = binds, .bind_count = 2, .network = network, .memory_bytes = 1 << 20,
+		.filter = 7, .status = 4, .block = 5, .lock = 6, .passwd = 8, .group = 9 };
+
+	return sandbox_argv(&s, command, &arena);
+}
+
+/* Where these words stand one behind the other, before "--"; -1: nowhere. */
+static int find(char **argv, const char *a, const char *b, const char *c)
+{
+	for (int i = 0; argv[i] && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], a) == 0 && (!b || (argv[i + 1] && strcmp(argv[i + 1], b) == 0)) &&
+		    (!c || (argv[i + 1] && argv[i + 2] && strcmp(argv[i + 2], c) == 0)))
+			return i;
+	return -1;
+}
+
+static void everything_promised_is_there(void **state)
+{
+	static const char *const words[][3] = { { "--unshare-user" }, { "--unshare-all" }, { "--disable-userns" },
+		{ "--die-with-parent" }, { "--new-session" }, { "--cap-drop", "ALL" }, { "--uid", "1000" },
+		{ "--gid", "1000" }, { "--ro-bind", "/usr", "/usr" }, { "--proc", "/proc" }, { "--dev", "/dev" },
+		{ "--size", "262144" }, { "--size", "524288" }, { "--tmpfs", "/tmp" }, { "--tmpfs", "/dev/shm" },
+		{ "--remount-ro", "/" }, { "--remount-ro", "/dev" }, { "--seccomp", "7" },
+		{ "--json-status-fd", "4" }, { "--block-fd", "5" }, { "--sync-fd", "6" },
+		{ "--file", "8", "/etc/passwd" }, { "--file", "9", "/etc/group" },
+		{ "--ro-bind", "/store/ab/x", "/job/in/a b.csv" }, { "--bind", "/work/1/out", "/job/out" },
+		{ "--ro-bind", "/etc/alternatives", "/etc/alternatives" } };
+	char **argv = make(false);
+
+	(void)state;
+	assert_string_equal(argv[0], SANDBOX_PROGRAM);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (find(argv, words[i][0], words[i][1], words[i][2]) < 0)
+			fail_msg("missing: %s %s %s", words[i][0], words[i][1] ? words[i][1] : "",
+			    words[i][2] ? words[i][2] : "");
+}
+
+static void nothing_else_may_be_written(void **state)
+{
+	char **argv = make(false);
+	int writable = 0;
+
+	(void)state;
+	for (int i = 0; strcmp(argv[i], "--") != 0; i++) {
+		writable += strcmp(argv[i], "--bind") == 0;
+		assert_string_not_equal(argv[i], "--dev-bind");
+		assert_string_not_equal(argv[i], "--share-net");
+		assert_string_not_equal(argv[i], "--setenv"); /* everybody can read an argv */
+	}
+	assert_int_equal(writable, 1);
+	/* the root is closed when all mount points have been made */
+	assert_true(find(argv, "--remount-ro", "/", NULL) > find(argv, "--bind", NULL, NULL));
+	assert_true(find(argv, "--remount-ro", "/dev", NULL) > find(argv, "--tmpfs", "/dev/shm", NULL));
+}
+
+static void the_command_comes_last_and_whole(void **state)
+{
+	char **argv = make(false);
+	int i = 0;
+
+	(void)state;
+	while (strcmp(argv[i], "--") != 0)
+		i++;
+	assert_string_equal(argv[i + 1], "/opt/tool");
+	assert_string_equal(argv[i + 2], "--bind");
+	assert_null(argv[i + 5]);
+}
+
+static void the_network_is_shared_only_when_asked_for(void **state)
+{
+	char **with = make(true), **without = make(false);
+
+	(void)state;
+	assert_true(find(with, "--share-net", NULL, NULL) > find(with, "--unshare-all", NULL, NULL));
+	assert_true(find(without, "--share-net", NULL, NULL) < 0);
+	assert_true(find(without, "--ro-bind", "/etc/resolv.conf", NULL) < 0);
+}
+
+static void the_filter_is_a_program(void **state)
+{
+	struct buf b;
+	struct err err;
+
+	(void)state;
+	buf_init(&b);
+	assert_int_equal(seccomp_program(&b, &err), RC_OK);
+	assert_true(b.len > 50 * sizeof(struct sock_filter));
+	assert_int_equal(b.len % sizeof(struct sock_filter), 0);
+	buf_release(&b);
+}
+
+/* ---- work directories, and the bounded log --------------------------------------------------------- */
+
+static char top[64];
+static int root = -1;
+
+static int set_up(void **state)
+{
+	struct err err;
+
+	(void)state;
+	arena_init(&arena);
+	strcpy(top, "/tmp/dropmill-work-XXXXXX");
+	return mkdtemp(top) && workdir_open(top, &root, &err) == RC_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	char command[100];
+
+	(void)state;
+	arena_release(&arena);
+	close(root);
+	snprintf(command, sizeof command, "rm -rf %s", top);
+	return system(command);
+}
+
+static void a_lock_tells_the_living(void **state)
+{
+	char uuid[UUID_SIZE], name[WORKDIR_NAME_SIZE];
+	int dir, lock, other, other_lock, budget = 100;
+	int64_t owner;
+	struct err err;
+
+	(void)state;
+	workdir_name(uuid_new(uuid), 3, name);
+	assert_true(workdir_valid(name));
+	assert_false(workdir_valid("worker-1.lock"));
+	assert_false(workdir_valid(uuid));
+	assert_int_equal(workdir_make(root, name, 42, (uid_t)-1, 0, &dir, &lock, &err), RC_OK);
+	assert_int_equal(workdir_make(root, name, 42, (uid_t)-1, 0, &other, &other_lock, &err), RC_CONFLICT);
+	assert_true(workdir_alive(root, name, &owner));
+	assert_int_equal(owner, 42);
+	close(lock);
+	assert_false(workdir_alive(root, name, &owner));
+	assert_int_equal(owner, 42);
+	close(dir);
+	assert_true(workdir_remove(root, name, &budget));
+	assert_false(workdir_alive(root, name, &owner));
+	assert_int_equal(owner, 0);
+}
+
+static void a_namespace_that_lives_counts(void **state)
+{
+	char uuid[UUID_SIZE], name[WORKDIR_NAME_SIZE];
+	int dir, lock, budget = 100;
+	struct stat st;
+	int64_t owner;
+	struct err err;
+
+	(void)state;
+	workdir_name(uuid_new(uuid), 1, name);
+	assert_int_equal(workdir_make(root, name, 1, (uid_t)-1, 0, &dir, &lock, &err), RC_OK);
+	assert_int_equal(stat("/proc/self/ns/pid", &st), 0);
+	dprintf(lock, "pidns %lld\n", (long long)st.st_ino);
+	close(lock);
+	close(dir);
+	assert_true(workdir_alive(root, name, &owner));
+	assert_true(workdir_remove(root, name, &budget));
+}
+
+static void removal_is_thorough_and_bounded(void **state)
+{
+	char uuid[UUID_SIZE], name[WORKDIR_NAME_SIZE], command[600], outside[100];
+	int dir, lock, budget, turns = 0;
+	struct stat st;
+	struct err err;
+
+	(void)state;
+	workdir_name(uuid_new(uuid), 1, name);
+	assert_int_equal(workdir_make(root, name, 1, (uid_t)-1, 0, &dir, &lock, &err), RC_OK);
+	close(lock);
+	close(dir);
+	snprintf(outside, sizeof outside, "%s/outside", top);
+	snprintf(command, sizeof command,
+	    "mkdir %s && touch %s/kept && cd %s/%s/out && ln -s %s link && ln -s / root && mkfifo fifo &&"
+	    " for i in $(seq 300); do touch f$i; done && mkdir locked && touch locked/x && chmod 0 locked &&"
+	    " for i in $(seq 200); do mkdir d && cd d || exit 1; done && touch deep",
+	    outside, outside, top, name, outside);
+	assert_int_equal(system(command), 0);
+	do
+		budget = 100;
+	while (!workdir_remove(root, name, &budget) && ++turns < 50);
+	assert_in_range(turns, 3, 49);
+	assert_int_not_equal(fstatat(root, name, &st, 0), 0);
+	snprintf(command, sizeof command, "test -f %s/kept && test -d /usr", outside);
+	assert_int_equal(system(command), 0);
+}
+
+static void a_worker_lock_lives_as_long_as_its_owner(void **state)
+{
+	struct err err;
+	int fd;
+
+	(void)state;
+	assert_false(worker_alive(root, 9));
+	assert_int_equal(worker_lock(root, 9, &fd, &err), RC_OK);
+	assert_true(worker_alive(root, 9));
+	close(fd);
+	assert_false(worker_alive(root, 9));
+	worker_unlock(root, 9);
+}
+
+static void the_log_keeps_head_and_tail(void **state)
+{
+	struct joblog log;
+	struct err err;
+	struct stat st;
+	char text[4097];
+	int fd = openat(root, "log", O_RDWR | O_CREAT | O_APPEND, 0600);
+	ssize_t n;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(joblog_init(&log, fd, 4096, 1, &err), RC_OK);
+	for (int i = 0; i < 5000; i++) {
+		char line[32];
+
+		joblog_write(&log, line, (size_t)snprintf(line, sizeof line, "line %d\n", i));
+		if (i % 700 == 0)
+			joblog_flush(&log);
+	}
+	joblog_flush(&log);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_in_range(st.st_size, 3800, 4096);
+	n = pread(fd, text, sizeof text - 1, 0);
+	text[n] = '\0';
+	assert_int_equal(strncmp(text, "line 0\nline 1\n", 14), 0);
+	assert_non_null(strstr(text, "bytes left out here\n"));
+	assert_string_equal(text + n - 20, "line 4998\nline 4999\n");
+	joblog_release(&log);
+	/* the next attempt finds a full log and begins anew */
+	assert_int_equal(joblog_init(&log, fd, 4096, 2, &err), RC_OK);
+	joblog_write(&log, "second\n", 7);
+	joblog_flush(&log);
+	n = pread(fd, text, sizeof text - 1, 0);
+	text[n] = '\0';
+	assert_string_equal(text, "second\n");
+	joblog_release(&log);
+	/* and the third goes on behind the second */
+	assert_int_equal(joblog_init(&log, fd, 4096, 3, &err), RC_OK);
+	joblog_write(&log, "third\n", 6);
+	n = pread(fd, text, sizeof text - 1, 0);
+	text[n] = '\0';
+	assert_string_equal(text, "second\n[dropmill] attempt 3\nthird\n");
+	joblog_release(&log);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything_promised_is_there),
+		cmocka_unit_test(nothing_else_may_be_written),
+		cmocka_unit_test(the_command_comes_last_and_whole),
+		cmocka_unit_test(the_network_is_shared_only_when_asked_for),
+		cmocka_unit_test(the_filter_is_a_program),
+		cmocka_unit_test(a_lock_tells_the_living),
+		cmocka_unit_test(a_namespace_that_lives_counts),
+		cmocka_unit_test(removal_is_thorough_and_bounded),
+		cmocka_unit_test(a_worker_lock_lives_as_long_as_its_owner),
+		cmocka_unit_test(the_log_keeps_head_and_tail),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
