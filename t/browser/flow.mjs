@@ -2,7 +2,7 @@
 // retry, delete; and that the page keeps still meanwhile: focus, selection, text and scroll survive polls.
 import { drop, end, ended, is, job, ok, open, row, sleep, state, until, upload, url } from './lib.mjs';
 
-const page = await open('/');
+const page = await open('/', {}, [/ERR_FAILED|Failed to fetch/, /status of (409|507)/]);
 let choosers = 0;
 page.on('filechooser', () => choosers++);
 await page.evaluate(() => { window.loadedOnce = true; });
@@ -50,6 +50,30 @@ await page.click('#stop-all');
 await drop(page, [['large.bin', 'x'.repeat(1500000)]]);
 ok(/larger than/.test(await page.locator('#queue li .say').innerText()), 'so is one over the limit');
 await page.click('#stop-all');
+
+// What the server refuses it says itself, and what it may take later can be sent again.
+await page.route('**/jobs/upload/**', (route) => route.fulfill({ status: 507,
+	contentType: 'application/problem+json', body: '{"status":507,"detail":"the disk is full"}' }));
+await drop(page, [['again.txt', 'second time lucky\n'], ['again too.txt', 'this one too\n']]);
+ok(await until(async () => await page.locator('#queue .failed').count() === 2), 'the server refuses');
+is(await page.locator('#queue .say').first().innerText(), 'the disk is full', 'and its reason is shown');
+await page.unroute('**/jobs/upload/**');
+await page.click('#again-all');
+ok(await until(async () => await row(page, 'again').count() === 2), 'sent again, it is taken');
+ok(await until(() => page.locator('#sending').isHidden()), 'and the list goes');
+
+// A page with uploads under way asks before it is left; cancelling them takes them off the list.
+await page.route('**/jobs/upload/**', () => {});
+await drop(page, [['stuck.txt', 'x'], ['stuck too.txt', 'y']]);
+await page.locator('#upload .options select').focus();
+let asked = '';
+page.once('dialog', (dialog) => { asked = dialog.type(); dialog.dismiss(); });
+await page.evaluate(() => { location.href = '/jobs/1'; }).catch(() => {});
+ok(await until(() => asked === 'beforeunload', 5), 'leaving during an upload is asked about');
+await page.click('#stop-all');
+ok(await page.locator('#sending').isHidden(), 'cancel takes all of them back');
+await page.unroute('**/jobs/upload/**');
+is(await row(page, 'stuck').count(), 0, 'and no job was made');
 
 // ---- cancel, retry, delete -----------------------------------------------------------------------------
 const made = await upload('victim.bin', 'x', 'endless');
@@ -127,6 +151,22 @@ await page.evaluate(() => {
 	document.dispatchEvent(new Event('visibilitychange'));
 });
 ok(await until(() => polls.length > 0, 1), 'it catches up when it is seen again');
+
+// ---- troubles ---------------------------------------------------------------------------------------------
+const stale = await upload('stale.bin', 'x', 'endless');
+await row(page, 'stale').locator('button.cancel').waitFor();
+await page.route('**/jobs/table*', (route) => route.abort());
+ok(await until(() => page.locator('#offline').isVisible()), 'a server that does not answer is told of');
+await fetch(`${url}/jobs/${stale.uuid}/cancel`, { method: 'POST' });
+await row(page, 'stale').locator('button.cancel').click();
+await page.locator('.message').waitFor();
+ok(/cannot be cancelled|cancelled/i.test(await page.locator('.message p').innerText()), 'a refused action says why',
+	await page.locator('.message').innerText());
+await page.click('.message .close');
+is(await page.locator('.message').count(), 0, 'and its message can be closed');
+await page.unroute('**/jobs/table*');
+ok(await until(() => page.locator('#offline').isHidden()), 'the page goes on when the server is back');
+ok(await until(async () => await state(page, 'stale') === 'Cancelled'), 'and catches up');
 
 // ---- tabs, search, history of the browser -----------------------------------------------------------------
 const broken = await upload('broken.bin', 'x', 'broken');

@@ -30,7 +30,7 @@ await look('fresh', '/');
 const rows = Array.from({ length: 1000 }, (_, i) => `${i},${(i * 7.3).toFixed(2)},name ${i % 17}`).join('\n');
 const csv = await upload('orders 2026.csv', `id,price,name\n${rows}\n`);
 const text = await upload('Prüfbericht – März (final).txt', 'all is well\n');
-const broken = await upload('<b>broken</b>.bin', 'x', 'broken');
+const broken = await upload('<b>broken.bin', 'x', 'broken');
 await Promise.all([ended(csv.uuid), ended(text.uuid), ended(broken.uuid, 'failed')]);
 const running = await upload('a very long name that goes on and on, as names of files sometimes do, v3 (copy).bin', 'x', 'endless');
 await ended(running.uuid, 'processing');
