@@ -63,6 +63,7 @@
 	document.addEventListener('htmx:config:request', (event) => {
 		const { sourceElement, sourceEvent, request } = event.detail.ctx;
 		request.cache = 'no-store'; // the browser's cache would turn a 304 into a 200 and a needless swap
+		request.action ||= sourceElement.getAttribute('formaction'); // data-hx-post without a value: as the form
 		if (sourceEvent?.type === 'every' && document.hidden)
 			event.preventDefault(); // a hidden tab asks nothing
 		if (sourceElement.id === 'find') {

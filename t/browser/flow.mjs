@@ -190,6 +190,20 @@ is(await page.locator('.empty h2').innerText(), 'No job matches', 'in words of i
 await page.locator('.empty a').click();
 ok(await until(async () => await page.locator('#jobs tbody tr').count() > 1), 'and leads back to all');
 
+// ---- pages ------------------------------------------------------------------------------------------------
+for (let i = 0; i < 30; i++)
+	await upload(`many ${i}.txt`, `${i}\n`);
+await page.locator('.pager [rel=next]').click();
+ok(await until(async () => await page.locator('.pager [rel=prev]').count() === 1), 'the next page');
+ok(/^\?after=\d+$/.test(new URL(page.url()).search), 'has an address', page.url());
+is(await row(page, 'a.csv').count(), 1, 'and the older jobs');
+await upload('not here.txt', 'x\n');
+await sleep(2500);
+is(await row(page, 'not here').count() + await row(page, 'a.csv').count(), 1, 'polls keep to it');
+await page.locator('.pager [rel=prev]').click();
+ok(await until(async () => await page.locator('#jobs tbody tr').count() === 25), 'a page has 25 rows');
+ok(await page.evaluate(() => window.loadedOnce), 'all of it without a reload');
+
 // ---- keys ---------------------------------------------------------------------------------------------------
 await page.locator('#main').focus();
 await page.keyboard.press('?');
@@ -203,7 +217,6 @@ ok(await until(() => choosers > 0, 5), 'u chooses files');
 await page.keyboard.press('t');
 is(await page.evaluate(() => document.documentElement.dataset.theme), 'light', 't changes the colours');
 await page.keyboard.press('t');
-ok(await page.evaluate(() => window.loadedOnce), 'all of it without a reload');
 await page.reload();
 is(await page.evaluate(() => document.documentElement.dataset.theme), 'dark', 'colours are remembered');
 
