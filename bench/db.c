@@ -1,13 +1,13 @@
 /*
  * The database layer beside SQLite alone.
  *
- *   db commits DIR SECONDS   durable commits per second by 1 to 8 writers: through core/db.c, and by a
- *                            bare loop that does the same syscalls and no more: one flock, one
- *                            prepared INSERT, a checkpoint per 1,000 pages, the log synced after the lock
- *   db full DIR SECONDS      the same with synchronous = FULL in the bare loop, as SQLite does it by itself
- *   db pages DATABASE        microseconds of a list page of 25 jobs: newest, deep, filtered, searched;
- *                            on databases of different size they should differ little
- *   db claims DATABASE       jobs claimed and completed per second, sixteen a commit, no child started
+ *   db commits DIR SECONDS   durable commits per second by 1 to 8 writers: through core/db.c, and
+ * by a bare loop that does the same syscalls and no more: one flock, one prepared INSERT, a
+ * checkpoint per 1,000 pages, the log synced after the lock db full DIR SECONDS      the same with
+ * synchronous = FULL in the bare loop, as SQLite does it by itself db pages DATABASE microseconds
+ * of a list page of 25 jobs: newest, deep, filtered, searched; on databases of different size they
+ * should differ little db claims DATABASE       jobs claimed and completed per second, sixteen a
+ * commit, no child started
  *
  * Prints one line per figure: a name, our figure, and the bare one where there is one.
  */
@@ -50,7 +50,8 @@ static struct db *open_db(void)
 	return db;
 }
 
-/* ---- durable commits ---------------------------------------------------------------------------- */
+/* ---- durable commits ----------------------------------------------------------------------------
+ */
 
 static void our_writer(int writer)
 {
@@ -60,7 +61,8 @@ static void our_writer(int writer)
 	for (int n = 0; clock_boot_ms() < ends_ms; n++) {
 		snprintf(key, sizeof key, "w%d-%d", writer, n);
 		check(db_begin(db, &err));
-		check(db_exec(db, SQL_SETTING_PUT, DB_ARGS(DB_TEXT(key), DB_TEXT("a value of some length")), &err));
+		check(db_exec(db, SQL_SETTING_PUT,
+		    DB_ARGS(DB_TEXT(key), DB_TEXT("a value of some length")), &err));
 		check(db_commit_durable(db, &err));
 		counts[writer]++;
 	}
@@ -102,26 +104,30 @@ static void bare_sync(sqlite3 *db)
 	sqlite3_file *log = NULL;
 
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-	if (!log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) != SQLITE_OK)
+	if (!log || !log->pMethods ||
+	    log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) != SQLITE_OK)
 		die(EX_IOERR, "bare: sync failed");
 }
 
 static void bare_writer(int writer, bool full)
 {
-	struct bare b = { 0 };
+	struct bare b = {0};
 	char key[32];
 	int pages = 0;
 
 	if (sqlite3_open(cfg.database, &b.db) != SQLITE_OK)
 		die(EX_SOFTWARE, "bare: cannot open");
-	sqlite3_exec(b.db, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+	sqlite3_exec(b.db, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", NULL,
+	    NULL, NULL);
 	sqlite3_busy_timeout(b.db, 5000);
 	sqlite3_wal_hook(b.db, bare_pages, &pages);
 	sqlite3_db_config(b.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	b.begin = bare_prepare(&b, "BEGIN IMMEDIATE");
 	b.commit = bare_prepare(&b, "COMMIT");
-	b.put = bare_prepare(&b, "INSERT OR REPLACE INTO settings (key, value) VALUES (?, 'a value of some length')");
-	b.lock = open(cfg.database, O_RDONLY | O_CLOEXEC); /* never closed, so SQLite keeps its locks */
+	b.put = bare_prepare(&b,
+	    "INSERT OR REPLACE INTO settings (key, value) VALUES (?, 'a value of some length')");
+	b.lock =
+	    open(cfg.database, O_RDONLY | O_CLOEXEC); /* never closed, so SQLite keeps its locks */
 	for (int n = 0; clock_boot_ms() < ends_ms; n++) {
 		snprintf(key, sizeof key, "b%d-%d", writer, n);
 		flock(b.lock, LOCK_EX);
@@ -130,7 +136,8 @@ static void bare_writer(int writer, bool full)
 		bare_do(&b, b.put);
 		bare_do(&b, b.commit);
 		if (pages >= 1000)
-			sqlite3_wal_checkpoint_v2(b.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+			sqlite3_wal_checkpoint_v2(
+			    b.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 		flock(b.lock, LOCK_UN);
 		if (!full)
 			bare_sync(b.db);
@@ -174,19 +181,23 @@ static double commits(const char *dir, int writers, int seconds, int kind)
 
 static int bench_commits(const char *dir, int seconds, int bare_kind)
 {
-	counts = mmap(NULL, WRITERS_MAX * sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	counts = mmap(NULL, WRITERS_MAX * sizeof *counts, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (counts == MAP_FAILED)
 		die(EX_OSERR, "no memory");
 	for (int writers = 1; writers <= WRITERS_MAX; writers *= 2) {
-		double ours = commits(dir, writers, seconds, 0), bare = commits(dir, writers, seconds, bare_kind);
+		double ours = commits(dir, writers, seconds, 0),
+		       bare = commits(dir, writers, seconds, bare_kind);
 
-		printf("durable commits/s, %d writers: %.0f bare %.0f ratio %.2f\n", writers, ours, bare, ours / bare);
+		printf("durable commits/s, %d writers: %.0f bare %.0f ratio %.2f\n", writers, ours,
+		    bare, ours / bare);
 		fflush(stdout);
 	}
 	return 0;
 }
 
-/* ---- list pages --------------------------------------------------------------------------------- */
+/* ---- list pages ---------------------------------------------------------------------------------
+ */
 
 static int compare(const void *a, const void *b)
 {
@@ -224,25 +235,31 @@ static int bench_pages(void)
 	int64_t newest;
 
 	arena_init(&a);
-	check(job_list(db, &scope_local, &(struct job_filter){ .limit = 1 }, &a, &page, &err));
+	check(job_list(db, &scope_local, &(struct job_filter){.limit = 1}, &a, &page, &err));
 	newest = page.n ? page.jobs[0].id : 0;
 	printf("newest job: %lld\n", (long long)newest);
-	time_page(db, "newest", &(struct job_filter){ .limit = 25 });
-	time_page(db, "in the middle", &(struct job_filter){ .limit = 25, .after = newest / 2 });
-	time_page(db, "oldest first", &(struct job_filter){ .limit = 25, .oldest_first = true });
-	time_page(db, "failed", &(struct job_filter){ .limit = 25, .by_status = true, .status = JOB_FAILED });
-	time_page(db, "of a type", &(struct job_filter){ .limit = 25, .job_type = "csv-profile" });
+	time_page(db, "newest", &(struct job_filter){.limit = 25});
+	time_page(db, "in the middle", &(struct job_filter){.limit = 25, .after = newest / 2});
+	time_page(db, "oldest first", &(struct job_filter){.limit = 25, .oldest_first = true});
+	time_page(db, "failed",
+	    &(struct job_filter){.limit = 25, .by_status = true, .status = JOB_FAILED});
+	time_page(db, "of a type", &(struct job_filter){.limit = 25, .job_type = "csv-profile"});
 	time_page(db, "cancelled of a type, in the middle",
-	    &(struct job_filter){ .limit = 25, .by_status = true, .status = JOB_CANCELLED,
-	        .job_type = "inspect", .after = newest / 2 });
-	time_page(db, "search, frequent", &(struct job_filter){ .limit = 25, .q = "invoice" });
-	time_page(db, "search, one hit", &(struct job_filter){ .limit = 25, .q = "customer list 777" });
-	time_page(db, "search, no hit", &(struct job_filter){ .limit = 25, .q = "zzz no such" });
+	    &(struct job_filter){.limit = 25,
+		.by_status = true,
+		.status = JOB_CANCELLED,
+		.job_type = "inspect",
+		.after = newest / 2});
+	time_page(db, "search, frequent", &(struct job_filter){.limit = 25, .q = "invoice"});
+	time_page(
+	    db, "search, one hit", &(struct job_filter){.limit = 25, .q = "customer list 777"});
+	time_page(db, "search, no hit", &(struct job_filter){.limit = 25, .q = "zzz no such"});
 	db_close(db);
 	return 0;
 }
 
-/* ---- claims ------------------------------------------------------------------------------------- */
+/* ---- claims -------------------------------------------------------------------------------------
+ */
 
 static int bench_claims(void)
 {
@@ -256,7 +273,7 @@ static int bench_claims(void)
 	check(worker_begin(db, "bench", "{}", &worker, &err));
 	check(db_commit(db, &err));
 	while (n && clock_boot_us() - since < 5000000) {
-		struct claim_slot slots[] = { { "inspect", -1 }, { "csv-profile", -1 }, { "demo", -1 } };
+		struct claim_slot slots[] = {{"inspect", -1}, {"csv-profile", -1}, {"demo", -1}};
 		struct claim *claims;
 
 		check(db_begin(db, &err));
@@ -265,8 +282,12 @@ static int bench_claims(void)
 		check(db_begin(db, &err));
 		for (size_t i = 0; i < n; i++)
 			check(claim_end(db, claims[i].job.id, claims[i].token,
-			    &(struct claim_end){ .action = JOB_COMPLETE, .result = "done", .cpu_ms = 1,
-			        .peak_bytes = 1, .log_bytes = 0 }, &err));
+			    &(struct claim_end){.action = JOB_COMPLETE,
+				.result = "done",
+				.cpu_ms = 1,
+				.peak_bytes = 1,
+				.log_bytes = 0},
+			    &err));
 		check(db_commit(db, &err));
 		done += (int64_t)n;
 		arena_clear(&a);

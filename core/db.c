@@ -16,8 +16,8 @@
 static const struct {
 	const char *name, *text[SQL_DIALECT_MAX];
 } statements[SQL_MAX] = {
-#define SQL(name, purpose, text) [SQL_##name] = { #name, { text, text } },
-#define SQL2(name, purpose, sqlite, postgres) [SQL_##name] = { #name, { sqlite, postgres } },
+#define SQL(name, purpose, text) [SQL_##name] = {#name, {text, text}},
+#define SQL2(name, purpose, sqlite, postgres) [SQL_##name] = {#name, {sqlite, postgres}},
 #include "core/statements.def"
 #undef SQL
 #undef SQL2
@@ -70,14 +70,15 @@ enum rc db_open(const struct config *cfg, struct db **out, struct err *err)
 
 	*out = NULL;
 	if (rc == RC_NOTFOUND)
-		return err_set(err, RC_NOTFOUND, "no database '%s': run 'dropmill migrate' to make it",
-		    cfg->database);
+		return err_set(err, RC_NOTFOUND,
+		    "no database '%s': run 'dropmill migrate' to make it", cfg->database);
 	if (rc != RC_OK)
 		return rc;
 	rc = migrate_current(db, &number, err);
 	if (rc == RC_OK && number < migrate_newest())
-		rc = err_set(err, RC_INVALID, "database '%s' has schema %d of %d: run 'dropmill migrate'",
-		    cfg->database, number, migrate_newest());
+		rc = err_set(err, RC_INVALID,
+		    "database '%s' has schema %d of %d: run 'dropmill migrate'", cfg->database,
+		    number, migrate_newest());
 	else if (rc == RC_OK && number > migrate_newest())
 		rc = err_set(err, RC_INVALID,
 		    "database '%s' has schema %d, this program knows %d: run a newer dropmill",
@@ -116,7 +117,9 @@ enum sql_dialect db_dialect(const struct db *db)
 
 static const char *tx_name(const struct db *db)
 {
-	return db->tx == TX_WRITE ? "write transaction" : db->tx == TX_READ ? "read transaction" : "query";
+	return db->tx == TX_WRITE  ? "write transaction"
+	       : db->tx == TX_READ ? "read transaction"
+				   : "query";
 }
 
 /* What must hold whenever something new is begun on the connection. */
@@ -132,10 +135,12 @@ static void check_idle(const struct db *db, const char *file, int line)
 {
 	check_usable(db);
 	if (db->tx != TX_NONE)
-		bug("transaction begun within another: at=%s:%d open=%s:%d", file, line, db->file, db->line);
+		bug("transaction begun within another: at=%s:%d open=%s:%d", file, line, db->file,
+		    db->line);
 	for (int i = 0; db->running && i < SQL_MAX; i++)
 		if (db->stmt[i].running)
-			bug("transaction begun within a query: at=%s:%d query=%s", file, line, statements[i].name);
+			bug("transaction begun within a query: at=%s:%d query=%s", file, line,
+			    statements[i].name);
 }
 
 static void begun(struct db *db, enum tx tx, const char *file, int line)
@@ -176,7 +181,8 @@ static enum rc commit(struct db *db, bool durable, struct err *err)
 		bug("commit without a transaction");
 	for (int i = 0; db->running && i < SQL_MAX; i++)
 		if (db->stmt[i].running)
-			bug("commit within a query: begun=%s:%d query=%s", db->file, db->line, statements[i].name);
+			bug("commit within a query: begun=%s:%d query=%s", db->file, db->line,
+			    statements[i].name);
 	if (db->spoiled) {
 		db_rollback(db);
 		return err_set(err, RC_DB, "commit refused: a statement of the transaction failed");
@@ -206,7 +212,7 @@ void db_rollback(struct db *db)
 	if (db->tx == TX_NONE)
 		return;
 	for (int i = 0; db->running && i < SQL_MAX; i++)
-		db_finish(&(struct db_cursor){ .db = db, .id = (enum sql_id)i });
+		db_finish(&(struct db_cursor){.db = db, .id = (enum sql_id)i});
 	db->tx = TX_NONE;
 	db->engine->rollback(db->conn);
 }
@@ -214,7 +220,8 @@ void db_rollback(struct db *db)
 /* ---- statements --------------------------------------------------------------------------- */
 
 /* Put the statement's name before the engine's words; the transaction cannot be committed now. */
-static enum rc failed(struct db *db, enum sql_id id, enum rc rc, const struct err *why, struct err *err)
+static enum rc failed(
+    struct db *db, enum sql_id id, enum rc rc, const struct err *why, struct err *err)
 {
 	db->spoiled = true;
 	return err_set(err, rc, "%s: %.200s", statements[id].name, why->text);
@@ -223,27 +230,29 @@ static enum rc failed(struct db *db, enum sql_id id, enum rc rc, const struct er
 static enum rc prepare(struct db *db, enum sql_id id, struct err *err)
 {
 	struct db_stmt *st = &db->stmt[id];
-	struct err why = { 0 };
+	struct err why = {0};
 	enum rc rc;
 
 	if (st->handle)
 		return RC_OK;
-	rc = db->engine->prepare(db->conn, statements[id].text[db->engine->dialect], &st->handle, &why);
+	rc = db->engine->prepare(
+	    db->conn, statements[id].text[db->engine->dialect], &st->handle, &why);
 	if (rc != RC_OK)
 		return failed(db, id, rc, &why, err);
 	st->writes = db->engine->writes(st->handle);
 	return RC_OK;
 }
 
-static enum rc bind(struct db *db, enum sql_id id, const struct db_arg *args, size_t n, struct err *err)
+static enum rc bind(
+    struct db *db, enum sql_id id, const struct db_arg *args, size_t n, struct err *err)
 {
 	void *handle = db->stmt[id].handle;
-	struct err why = { 0 };
+	struct err why = {0};
 	enum rc rc;
 
 	if (n != db->engine->parameters(handle))
-		bug("wrong number of arguments: statement=%s has=%zu given=%zu", statements[id].name,
-		    db->engine->parameters(handle), n);
+		bug("wrong number of arguments: statement=%s has=%zu given=%zu",
+		    statements[id].name, db->engine->parameters(handle), n);
 	for (size_t i = 0; i < n; i++) {
 		if (args[i].type == DB_ARG_TEXT && !str_utf8(args[i].s, args[i].len)) {
 			err_set(&why, RC_INVALID, "text for $%zu is not UTF-8 or holds NUL", i + 1);
@@ -256,8 +265,8 @@ static enum rc bind(struct db *db, enum sql_id id, const struct db_arg *args, si
 	return RC_OK;
 }
 
-enum rc db_query(struct db *db, struct db_cursor *cur, enum sql_id id, const struct db_arg *args, size_t n,
-    struct err *err)
+enum rc db_query(struct db *db, struct db_cursor *cur, enum sql_id id, const struct db_arg *args,
+    size_t n, struct err *err)
 {
 	struct db_stmt *st;
 	enum rc rc;
@@ -273,12 +282,14 @@ enum rc db_query(struct db *db, struct db_cursor *cur, enum sql_id id, const str
 	if (db->tx == TX_NONE)
 		db->spoiled = false;
 	if (db->spoiled)
-		return err_set(err, RC_DB, "%s: a statement of the transaction failed before", statements[id].name);
+		return err_set(err, RC_DB, "%s: a statement of the transaction failed before",
+		    statements[id].name);
 	rc = prepare(db, id, err);
 	if (rc != RC_OK)
 		return rc;
 	if (st->writes && db->tx != TX_WRITE)
-		bug("change outside a write transaction: %s in a %s", statements[id].name, tx_name(db));
+		bug("change outside a write transaction: %s in a %s", statements[id].name,
+		    tx_name(db));
 	rc = bind(db, id, args, n, err);
 	if (rc != RC_OK) {
 		db->engine->reset(st->handle);
@@ -293,7 +304,7 @@ enum rc db_query(struct db *db, struct db_cursor *cur, enum sql_id id, const str
 enum rc db_next(struct db_cursor *cur, struct err *err)
 {
 	struct db *db = cur->db;
-	struct err why = { 0 };
+	struct err why = {0};
 	enum rc rc;
 
 	if (!db || !db->stmt[cur->id].running)
@@ -332,8 +343,8 @@ enum rc db_exec(struct db *db, enum sql_id id, const struct db_arg *args, size_t
 	return rc == RC_DONE ? RC_OK : rc;
 }
 
-enum rc db_one(struct db *db, struct db_cursor *cur, enum sql_id id, const struct db_arg *args, size_t n,
-    struct err *err)
+enum rc db_one(struct db *db, struct db_cursor *cur, enum sql_id id, const struct db_arg *args,
+    size_t n, struct err *err)
 {
 	enum rc rc = db_query(db, cur, id, args, n, err);
 
@@ -342,7 +353,8 @@ enum rc db_one(struct db *db, struct db_cursor *cur, enum sql_id id, const struc
 	rc = db_next(cur, err);
 	if (rc != RC_OK)
 		db_finish(cur);
-	return rc == RC_DONE ? err_set(err, RC_NOTFOUND, "%s: no such row", statements[id].name) : rc;
+	return rc == RC_DONE ? err_set(err, RC_NOTFOUND, "%s: no such row", statements[id].name)
+			     : rc;
 }
 
 int64_t db_changes(const struct db *db)
@@ -359,7 +371,8 @@ const char *db_text(const struct db_cursor *cur, int column, size_t *len)
 {
 	size_t unused;
 
-	return cur->db->engine->column_text(cur->db->stmt[cur->id].handle, column, len ? len : &unused);
+	return cur->db->engine->column_text(
+	    cur->db->stmt[cur->id].handle, column, len ? len : &unused);
 }
 
 bool db_null(const struct db_cursor *cur, int column)

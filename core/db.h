@@ -36,26 +36,27 @@ struct db_arg {
 	size_t len;
 };
 
-#define DB_INT(v) ((struct db_arg){ .type = DB_ARG_INT, .i = (v) })
-#define DB_NULL ((struct db_arg){ .type = DB_ARG_NULL })
-#define DB_TEXTN(v, n) ((struct db_arg){ .type = DB_ARG_TEXT, .s = (v), .len = (n) })
-static inline struct db_arg DB_TEXT(const char *s)
-{
+#define DB_INT(v) ((struct db_arg){.type = DB_ARG_INT, .i = (v)})
+#define DB_NULL ((struct db_arg){.type = DB_ARG_NULL})
+#define DB_TEXTN(v, n) ((struct db_arg){.type = DB_ARG_TEXT, .s = (v), .len = (n)})
+static inline struct db_arg DB_TEXT(const char *s) {
 	return s ? DB_TEXTN(s, strlen(s)) : DB_NULL;
 }
 /* NULL when zero: for ids and times that may be absent. */
 #define DB_OPT(v) ((v) ? DB_INT(v) : DB_NULL)
 
 /* The argument list of a call: DB_ARGS(DB_INT(3), DB_TEXT("x")), or DB_NO_ARGS. */
-#define DB_ARGS(...) \
-	(const struct db_arg[]){ __VA_ARGS__ }, sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg)
+#define DB_ARGS(...)                          \
+	(const struct db_arg[]){__VA_ARGS__}, \
+	    sizeof((const struct db_arg[]){__VA_ARGS__}) / sizeof(struct db_arg)
 #define DB_NO_ARGS NULL, 0
 
 /* Open the configured database. RC_NOTFOUND: there is none; RC_INVALID: its schema is not current
  * (core/migrate.h), or it lies on a network filesystem; RC_DB. */
-enum rc db_open(const struct config *cfg, struct db **out, struct err *err);
-/* Close; rolls back what is open. Does not checkpoint: a graceful stop calls db_checkpoint first. NULL
- * is allowed. */
+enum rc
+db_open(const struct config *cfg, struct db **out, struct err *err);
+/* Close; rolls back what is open. Does not checkpoint: a graceful stop calls db_checkpoint first.
+ * NULL is allowed. */
 void db_close(struct db *db);
 
 /*
@@ -74,16 +75,17 @@ enum rc db_begin_at(struct db *db, const char *file, int line, struct err *err);
 enum rc db_begin_read_at(struct db *db, const char *file, int line, struct err *err);
 /* What is committed survives kill -9; power loss only if a later durable commit succeeds. */
 enum rc db_commit(struct db *db, struct err *err);
-/* Survives power loss as well. RC_DB when the sync failed: the change is visible but may not last, so
- * acknowledge nothing. The kernel may have dropped what it could not write, so the process must end:
- * db_broken is true from then on, and any further use of the connection aborts. */
+/* Survives power loss as well. RC_DB when the sync failed: the change is visible but may not last,
+ * so acknowledge nothing. The kernel may have dropped what it could not write, so the process must
+ * end: db_broken is true from then on, and any further use of the connection aborts. */
 enum rc db_commit_durable(struct db *db, struct err *err);
 bool db_broken(const struct db *db);
 void db_rollback(struct db *db);
 
-/* Run a statement that returns no rows. RC_CONFLICT on a violated unique key, RC_INVALID for a text that
- * is not UTF-8 or holds NUL, RC_BUSY, RC_LIMIT when the disk is full, else RC_DB. */
-enum rc db_exec(struct db *db, enum sql_id id, const struct db_arg *args, size_t n, struct err *err);
+/* Run a statement that returns no rows. RC_CONFLICT on a violated unique key, RC_INVALID for a text
+ * that is not UTF-8 or holds NUL, RC_BUSY, RC_LIMIT when the disk is full, else RC_DB. */
+enum rc db_exec(
+    struct db *db, enum sql_id id, const struct db_arg *args, size_t n, struct err *err);
 /* Rows changed by the last db_exec (or by a finished db_query). */
 int64_t db_changes(const struct db *db);
 
@@ -94,14 +96,14 @@ struct db_cursor {
 };
 
 /* Start a query; db_next gives RC_OK with a row, RC_DONE at the end; db_finish always follows. */
-enum rc db_query(struct db *db, struct db_cursor *cur, enum sql_id id, const struct db_arg *args, size_t n,
-    struct err *err);
+enum rc db_query(struct db *db, struct db_cursor *cur, enum sql_id id, const struct db_arg *args,
+    size_t n, struct err *err);
 enum rc db_next(struct db_cursor *cur, struct err *err);
 void db_finish(struct db_cursor *cur);
 
 /* The first row of a query, or RC_NOTFOUND. db_finish follows in the RC_OK case only. */
-enum rc db_one(struct db *db, struct db_cursor *cur, enum sql_id id, const struct db_arg *args, size_t n,
-    struct err *err);
+enum rc db_one(struct db *db, struct db_cursor *cur, enum sql_id id, const struct db_arg *args,
+    size_t n, struct err *err);
 
 /* Columns of the current row, from 0. Text is borrowed until the next db_next/db_finish; a NULL
  * column is 0 and NULL. */
@@ -113,8 +115,8 @@ bool db_null(const struct db_cursor *cur, int column);
  * server's time on PostgreSQL. */
 int64_t db_lease_clock_ms(struct db *db);
 
-/* Fold the log into the database and empty it; for graceful stops and backups. Outside transactions.
- * RC_BUSY: readers kept part of the log. */
+/* Fold the log into the database and empty it; for graceful stops and backups. Outside
+ * transactions. RC_BUSY: readers kept part of the log. */
 enum rc db_checkpoint(struct db *db, struct err *err);
 
 /* Name, purpose and text of a statement for this engine, for the plan test and `dropmill sql`. */

@@ -19,7 +19,8 @@ struct db_engine {
 	const char *name;
 	enum sql_dialect dialect;
 
-	/* Connect; create: make an empty database where there is none. RC_NOTFOUND: there is none. */
+	/* Connect; create: make an empty database where there is none. RC_NOTFOUND: there is none.
+	 */
 	enum rc (*open)(const struct config *cfg, bool create, void **conn, struct err *err);
 	/* No transaction is open and every statement is finalized. */
 	void (*close)(void *conn);

@@ -60,8 +60,9 @@ static enum rc step(struct db *db, bool *done, struct err *err)
 	if (rc != RC_OK)
 		goto out;
 	if (number > migrate_newest()) {
-		rc = err_set(err, RC_INVALID, "database has schema %d, this program knows %d: run a newer dropmill",
-		    number, migrate_newest());
+		rc = err_set(err, RC_INVALID,
+		    "database has schema %d, this program knows %d: run a newer dropmill", number,
+		    migrate_newest());
 		goto out;
 	}
 	for (size_t i = 0; i < migrations_count && !next; i++)
@@ -74,7 +75,8 @@ static enum rc step(struct db *db, bool *done, struct err *err)
 		rc = db_script(db, text, err);
 	if (rc == RC_OK)
 		rc = db_exec(db, SQL_MIGRATION_ADD,
-		    DB_ARGS(DB_INT(next->number), DB_TEXT(next->name), DB_INT(clock_wall_ms())), err);
+		    DB_ARGS(DB_INT(next->number), DB_TEXT(next->name), DB_INT(clock_wall_ms())),
+		    err);
 	if (rc == RC_OK)
 		rc = db_commit_durable(db, err);
 	if (rc == RC_OK) {

@@ -2,8 +2,8 @@
  * Seeding: what seeded jobs look like, and how they get in without holding up anybody.
  *
  * Finished jobs are inserted as they would have ended: row, history, search entry, and the
- * counters once per batch. Pending ones go the way of every upload, through job_create. The size of a
- * batch follows the time the last one held the write lock.
+ * counters once per batch. Pending ones go the way of every upload, through job_create. The size of
+ * a batch follows the time the last one held the write lock.
  */
 #include "core/seed.h"
 
@@ -25,48 +25,66 @@ enum kind { KIND_INSPECT, KIND_CSV, KIND_DEMO, KIND_MAX };
 
 struct seed_kind {
 	const char *job_type;
-	int completed, failed;       /* per cent; the rest was cancelled */
+	int completed, failed; /* per cent; the rest was cancelled */
 	int64_t memory, max_retries;
-	const char *endings[6];      /* of names; NULL ends */
-	const char *errors[5];       /* NULL ends */
+	const char *endings[6]; /* of names; NULL ends */
+	const char *errors[5];  /* NULL ends */
 };
 
 static const struct seed_kind kinds[KIND_MAX] = {
-	[KIND_INSPECT] = {
-		.job_type = "inspect",
-		.completed = 93,
-		.failed = 4,
-		.memory = 256 << 20,
-		.max_retries = 2,
-		.endings = { ".pdf", ".png", ".jpg", ".docx", ".txt", NULL },
-		.errors = { "killed: used more than 256 MB", "stopped after 30 min (limit)",
-		    "cannot read the input: Input/output error", NULL },
+    [KIND_INSPECT] =
+	{
+	    .job_type = "inspect",
+	    .completed = 93,
+	    .failed = 4,
+	    .memory = 256 << 20,
+	    .max_retries = 2,
+	    .endings = {".pdf", ".png", ".jpg", ".docx", ".txt", NULL},
+	    .errors = {"killed: used more than 256 MB", "stopped after 30 min (limit)",
+		"cannot read the input: Input/output error", NULL},
 	},
-	[KIND_CSV] = {
-		.job_type = "csv-profile",
-		.completed = 86,
-		.failed = 9,
-		.memory = 512 << 20,
-		.max_retries = 2,
-		.endings = { ".csv", ".csv", ".tsv", " (1).csv", ".CSV", NULL },
-		.errors = { "a quote is not closed at the end of the file", "killed: used more than 512 MB",
-		    "stopped after 1 h (limit)", "the file has no rows", NULL },
+    [KIND_CSV] =
+	{
+	    .job_type = "csv-profile",
+	    .completed = 86,
+	    .failed = 9,
+	    .memory = 512 << 20,
+	    .max_retries = 2,
+	    .endings = {".csv", ".csv", ".tsv", " (1).csv", ".CSV", NULL},
+	    .errors = {"a quote is not closed at the end of the file",
+		"killed: used more than 512 MB", "stopped after 1 h (limit)",
+		"the file has no rows", NULL},
 	},
-	[KIND_DEMO] = {
-		.job_type = "demo",
-		.completed = 75,
-		.failed = 20,
-		.memory = 64 << 20,
-		.max_retries = 0,
-		.endings = { ".bin", ".dat", ".txt", ".xml", ".json", NULL },
-		.errors = { "exit 1: the mill jammed", "exit 1: grain too wet", "killed by SIGTERM", NULL },
+    [KIND_DEMO] =
+	{
+	    .job_type = "demo",
+	    .completed = 75,
+	    .failed = 20,
+	    .memory = 64 << 20,
+	    .max_retries = 0,
+	    .endings = {".bin", ".dat", ".txt", ".xml", ".json", NULL},
+	    .errors = {"exit 1: the mill jammed", "exit 1: grain too wet", "killed by SIGTERM",
+		NULL},
 	},
 };
 
 static const char *const subjects[] = {
-	"delivery-notes", "invoice", "Betonrezepte", "stock count", "sensor log", "élévation nord", "Wochenbericht",
-	"orders", "measurements", "payroll", "drawing", "Lieferschein", "customer list", "weigh bridge",
-	"site photo", "protocol",
+    "delivery-notes",
+    "invoice",
+    "Betonrezepte",
+    "stock count",
+    "sensor log",
+    "élévation nord",
+    "Wochenbericht",
+    "orders",
+    "measurements",
+    "payroll",
+    "drawing",
+    "Lieferschein",
+    "customer list",
+    "weigh bridge",
+    "site photo",
+    "protocol",
 };
 
 /* splitmix64: a good sequence from any start, the same everywhere. */
@@ -105,7 +123,8 @@ struct seed_job {
 
 static void make_name(struct seed_job *job, uint64_t *rng, int64_t ordinal)
 {
-	const char *subject = subjects[draw_below(rng, (int64_t)(sizeof subjects / sizeof *subjects))];
+	const char *subject =
+	    subjects[draw_below(rng, (int64_t)(sizeof subjects / sizeof *subjects))];
 	const char *ending = draw_text(rng, job->kind->endings);
 
 	snprintf(job->name, sizeof job->name, "%s %lld%s", subject, (long long)ordinal, ending);
@@ -118,8 +137,8 @@ static void make_result(struct seed_job *job, uint64_t *rng)
 	if (job->kind == &kinds[KIND_CSV]) {
 		job->total = job->processed = job->size_bytes / (n * 9) + 1;
 		job->rejected = 0;
-		snprintf(job->result, sizeof job->result, "%lld rows, %lld columns", (long long)job->total,
-		    (long long)n);
+		snprintf(job->result, sizeof job->result, "%lld rows, %lld columns",
+		    (long long)job->total, (long long)n);
 	} else if (job->kind == &kinds[KIND_DEMO]) {
 		snprintf(job->result, sizeof job->result, "milled in %.1f s",
 		    (double)(job->ended_at - job->started_at) / 1000);
@@ -131,19 +150,19 @@ static void make_result(struct seed_job *job, uint64_t *rng)
 
 static void make_job(struct seed_job *job, int64_t ordinal, int64_t created_at)
 {
-	uint64_t rng = (uint64_t)ordinal, random[2] = { draw(&rng), draw(&rng) };
+	uint64_t rng = (uint64_t)ordinal, random[2] = {draw(&rng), draw(&rng)};
 	int64_t ends;
 
-	*job = (struct seed_job){ .total = -1, .processed = -1, .rejected = -1 };
+	*job = (struct seed_job){.total = -1, .processed = -1, .rejected = -1};
 	job->kind = &kinds[draw_below(&rng, KIND_MAX)];
 	job->created_at = created_at - draw_below(&rng, SPACING_MS / 2);
 	uuid_make(job->created_at, (const unsigned char *)random, job->uuid);
 	make_name(job, &rng, ordinal);
 	job->size_bytes = (INT64_C(1) << draw_below(&rng, 22)) + draw_below(&rng, 4096);
 	ends = draw_below(&rng, 100);
-	job->status = ends < job->kind->completed          ? JOB_COMPLETED
-	    : ends < job->kind->completed + job->kind->failed ? JOB_FAILED
-	                                                      : JOB_CANCELLED;
+	job->status = ends < job->kind->completed                       ? JOB_COMPLETED
+		      : ends < job->kind->completed + job->kind->failed ? JOB_FAILED
+									: JOB_CANCELLED;
 	job->ended_at = job->created_at + 5 + draw_below(&rng, 3000);
 	if (job->status == JOB_CANCELLED && draw_below(&rng, 2))
 		return;
@@ -162,7 +181,8 @@ static void make_job(struct seed_job *job, int64_t ordinal, int64_t created_at)
 
 #define MAYBE(v) ((v) >= 0 ? DB_INT(v) : DB_NULL)
 
-static enum rc insert_job(struct db *db, const struct scope *sc, const struct seed_job *job, struct err *err)
+static enum rc insert_job(
+    struct db *db, const struct scope *sc, const struct seed_job *job, struct err *err)
 {
 	bool ran = job->started_at != 0;
 	struct db_cursor cur;
@@ -170,15 +190,16 @@ static enum rc insert_job(struct db *db, const struct scope *sc, const struct se
 	enum rc rc;
 
 	rc = db_one(db, &cur, SQL_SEED_JOB,
-	    DB_ARGS(DB_TEXT(job->uuid), DB_INT(sc->org_id), DB_INT(sc->project_id), DB_INT(sc->user_id),
-	        DB_TEXT(sc->user_name), DB_TEXT(job->name), DB_TEXT(job->kind->job_type),
-	        DB_TEXT(job_status_name(job->status)), DB_INT(job->progress), MAYBE(job->total),
-	        MAYBE(job->processed), MAYBE(job->rejected), DB_INT(job->retries),
-	        DB_INT(job->kind->max_retries), DB_INT(ran ? job->retries + 1 : 0), DB_INT(job->size_bytes),
-	        ran ? DB_INT(job->cpu_ms) : DB_NULL, ran ? DB_INT(job->peak_bytes) : DB_NULL,
-	        ran ? DB_INT(job->log_bytes) : DB_NULL, DB_TEXT(job->error),
-	        job->result[0] ? DB_TEXT(job->result) : DB_NULL, DB_INT(job->created_at),
-	        DB_OPT(job->started_at), DB_INT(job->ended_at)),
+	    DB_ARGS(DB_TEXT(job->uuid), DB_INT(sc->org_id), DB_INT(sc->project_id),
+		DB_INT(sc->user_id), DB_TEXT(sc->user_name), DB_TEXT(job->name),
+		DB_TEXT(job->kind->job_type), DB_TEXT(job_status_name(job->status)),
+		DB_INT(job->progress), MAYBE(job->total), MAYBE(job->processed),
+		MAYBE(job->rejected), DB_INT(job->retries), DB_INT(job->kind->max_retries),
+		DB_INT(ran ? job->retries + 1 : 0), DB_INT(job->size_bytes),
+		ran ? DB_INT(job->cpu_ms) : DB_NULL, ran ? DB_INT(job->peak_bytes) : DB_NULL,
+		ran ? DB_INT(job->log_bytes) : DB_NULL, DB_TEXT(job->error),
+		job->result[0] ? DB_TEXT(job->result) : DB_NULL, DB_INT(job->created_at),
+		DB_OPT(job->started_at), DB_INT(job->ended_at)),
 	    err);
 	if (rc != RC_OK)
 		return rc;
@@ -186,12 +207,13 @@ static enum rc insert_job(struct db *db, const struct scope *sc, const struct se
 	db_finish(&cur);
 	rc = db_exec(db, SQL_JOB_STATUS_INSERT,
 	    DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_TEXT("pending"), DB_INT(job->created_at),
-	        DB_TEXT(sc->user_name), DB_NULL),
+		DB_TEXT(sc->user_name), DB_NULL),
 	    err);
 	if (rc == RC_OK)
 		rc = db_exec(db, SQL_JOB_STATUS_INSERT,
 		    DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_TEXT(job_status_name(job->status)),
-		        DB_INT(job->ended_at), DB_TEXT(ran ? "processor" : sc->user_name), DB_TEXT(job->error)),
+			DB_INT(job->ended_at), DB_TEXT(ran ? "processor" : sc->user_name),
+			DB_TEXT(job->error)),
 		    err);
 	return rc == RC_OK ? job_search_add(db, sc->project_id, id, job->name, err) : rc;
 }
@@ -199,7 +221,8 @@ static enum rc insert_job(struct db *db, const struct scope *sc, const struct se
 /* Jobs made per kind and state, for the counters. */
 typedef int64_t seed_tally[KIND_MAX][JOB_STATUS_MAX];
 
-static enum rc add_counters(struct db *db, const struct scope *sc, seed_tally tally, struct err *err)
+static enum rc add_counters(
+    struct db *db, const struct scope *sc, seed_tally tally, struct err *err)
 {
 	for (int k = 0; k < KIND_MAX; k++)
 		for (int s = 0; s < JOB_STATUS_MAX; s++) {
@@ -208,8 +231,9 @@ static enum rc add_counters(struct db *db, const struct scope *sc, seed_tally ta
 			if (!tally[k][s])
 				continue;
 			rc = db_exec(db, SQL_COUNTER_ADD,
-			    DB_ARGS(DB_INT(sc->project_id), DB_TEXT(job_status_name((enum job_status)s)),
-			        DB_TEXT(kinds[k].job_type), DB_INT(tally[k][s])),
+			    DB_ARGS(DB_INT(sc->project_id),
+				DB_TEXT(job_status_name((enum job_status)s)),
+				DB_TEXT(kinds[k].job_type), DB_INT(tally[k][s])),
 			    err);
 			if (rc != RC_OK)
 				return rc;
@@ -228,7 +252,7 @@ struct seeding {
 /* Rows n of a batch, in the open transaction. */
 static enum rc add_finished(struct seeding *s, int64_t n, struct err *err)
 {
-	seed_tally tally = { 0 };
+	seed_tally tally = {0};
 	struct db_cursor cur;
 	int64_t last;
 	enum rc rc;
@@ -258,9 +282,9 @@ static enum rc add_pending(struct seeding *s, int64_t n, struct err *err)
 	for (int64_t i = 0; i < n; i++) {
 		snprintf(names[i], sizeof names[i], "seed %lld", (long long)(s->made + i + 1));
 		jobs[i] = (struct job_new){
-			.name = names[i],
-			.job_type = s->o->pending_type,
-			.type_version = 1,
+		    .name = names[i],
+		    .job_type = s->o->pending_type,
+		    .type_version = 1,
 		};
 	}
 	return job_create(s->db, s->sc, jobs, (size_t)n, err);
@@ -282,9 +306,10 @@ static enum rc add_batch(struct seeding *s, int64_t n, int64_t *held_us, struct 
 	return rc;
 }
 
-enum rc seed_run(struct db *db, const struct scope *sc, const struct seed_options *o, struct err *err)
+enum rc seed_run(
+    struct db *db, const struct scope *sc, const struct seed_options *o, struct err *err)
 {
-	struct seeding s = { .db = db, .sc = sc, .o = o };
+	struct seeding s = {.db = db, .sc = sc, .o = o};
 	int64_t batch = BATCH_MIN, held_us = 0;
 	enum rc rc = RC_OK;
 

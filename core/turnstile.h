@@ -2,10 +2,10 @@
  * The turnstile: the lock of all who write to one SQLite database, across processes, and fair.
  *
  * Two flocks on files beside the database, `<database>-next.lock` and `<database>-cur.lock`. Who
- * wants to write takes `next`, then `cur`, then gives `next` back. Only one process at a time waits for
- * `cur`, so whoever leaves and comes again cannot overtake it: a single flock starves the others
- * for seconds. The locks belong to open file descriptions: open after fork, and a child must exec
- * (the descriptors are close-on-exec) or it keeps the lock of a parent that was killed.
+ * wants to write takes `next`, then `cur`, then gives `next` back. Only one process at a time waits
+ * for `cur`, so whoever leaves and comes again cannot overtake it: a single flock starves the
+ * others for seconds. The locks belong to open file descriptions: open after fork, and a child must
+ * exec (the descriptors are close-on-exec) or it keeps the lock of a parent that was killed.
  */
 #ifndef CORE_TURNSTILE_H
 #define CORE_TURNSTILE_H

@@ -26,7 +26,7 @@ static int close_fresh(void **state)
 
 static void no_slot_of_an_engine_is_empty(void **state)
 {
-	static const struct db_engine *const engines[] = { &db_engine_sqlite };
+	static const struct db_engine *const engines[] = {&db_engine_sqlite};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
@@ -90,8 +90,14 @@ static void an_empty_transaction_commits(void **state)
 static void texts_come_back_as_they_went(void **state)
 {
 	static const char *const texts[] = {
-		"", "x", "it's \"quoted\"", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "line\nbreak\ttab\x7f", "$1 ?1 :a",
-		"0123", "NULL",
+	    "",
+	    "x",
+	    "it's \"quoted\"",
+	    "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+	    "line\nbreak\ttab\x7f",
+	    "$1 ?1 :a",
+	    "0123",
+	    "NULL",
 	};
 	char *big = malloc(1 << 20);
 
@@ -115,17 +121,20 @@ static void texts_come_back_as_they_went(void **state)
 
 static void integers_have_64_bits(void **state)
 {
-	static const int64_t values[] = { 0, 1, -1, INT32_MAX, INT64_C(1) << 53, INT64_MAX, INT64_MIN };
+	static const int64_t values[] = {
+	    0, 1, -1, INT32_MAX, INT64_C(1) << 53, INT64_MAX, INT64_MIN};
 	struct db_cursor cur;
 	int64_t id;
 
 	(void)state;
 	must(db_begin(db, &err));
-	must(db_one(db, &cur, SQL_WORKER_INSERT, DB_ARGS(DB_TEXT("w"), DB_TEXT("{}"), DB_INT(1)), &err));
+	must(db_one(
+	    db, &cur, SQL_WORKER_INSERT, DB_ARGS(DB_TEXT("w"), DB_TEXT("{}"), DB_INT(1)), &err));
 	id = db_int(&cur, 0);
 	db_finish(&cur);
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-		must(db_exec(db, SQL_WORKER_BEAT, DB_ARGS(DB_INT(id), DB_INT(values[i]), DB_INT(-values[i] / 2)), &err));
+		must(db_exec(db, SQL_WORKER_BEAT,
+		    DB_ARGS(DB_INT(id), DB_INT(values[i]), DB_INT(-values[i] / 2)), &err));
 		must(db_one(db, &cur, SQL_WORKER_OPEN, DB_NO_ARGS, &err));
 		assert_true(db_int(&cur, 3) == values[i]);
 		assert_true(db_int(&cur, 5) == -values[i] / 2);
@@ -136,7 +145,7 @@ static void integers_have_64_bits(void **state)
 
 static int64_t make_job(const char *name)
 {
-	struct job_new job = { .name = name, .job_type = "inspect", .type_version = 1 };
+	struct job_new job = {.name = name, .job_type = "inspect", .type_version = 1};
 
 	must(db_begin(db, &err));
 	must(job_create(db, &scope_local, &job, 1, &err));
@@ -153,7 +162,9 @@ static void null_is_told_from_empty(void **state)
 	(void)state;
 	must(db_begin(db, &err));
 	must(db_exec(db, SQL_JOB_STATUS_INSERT,
-	    DB_ARGS(DB_INT(1), DB_INT(id), DB_TEXT("pending"), DB_INT(0), DB_TEXT("a"), DB_TEXT("")), &err));
+	    DB_ARGS(
+		DB_INT(1), DB_INT(id), DB_TEXT("pending"), DB_INT(0), DB_TEXT("a"), DB_TEXT("")),
+	    &err));
 	must(db_commit(db, &err));
 	must(db_query(db, &cur, SQL_JOB_HISTORY, DB_ARGS(DB_INT(1), DB_INT(id)), &err));
 	must(db_next(&cur, &err));
@@ -177,14 +188,19 @@ static void text_that_is_none_is_refused(void **state)
 		const char *s;
 		size_t len;
 	} bad[] = {
-		{ "a\0b", 3 }, { "\xff", 1 }, { "\xc3", 1 }, { "\xed\xa0\x80", 3 }, { "\xc0\xaf", 2 }, { "ok\0", 3 },
+	    {"a\0b", 3},
+	    {"\xff", 1},
+	    {"\xc3", 1},
+	    {"\xed\xa0\x80", 3},
+	    {"\xc0\xaf", 2},
+	    {"ok\0", 3},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		must(db_begin(db, &err));
 		assert_int_equal(db_exec(db, SQL_SETTING_PUT,
-		                     DB_ARGS(DB_TEXT("bad"), DB_TEXTN(bad[i].s, bad[i].len)), &err),
+				     DB_ARGS(DB_TEXT("bad"), DB_TEXTN(bad[i].s, bad[i].len)), &err),
 		    RC_INVALID);
 		assert_string_equal(err.text, "SETTING_PUT: text for $2 is not UTF-8 or holds NUL");
 		db_rollback(db);
@@ -199,9 +215,11 @@ static void a_failed_statement_spoils_its_transaction(void **state)
 	must(db_begin(db, &err));
 	put(db, "before", "1");
 	assert_int_equal(
-	    db_exec(db, SQL_MIGRATION_ADD, DB_ARGS(DB_INT(1), DB_TEXT("again"), DB_INT(0)), &err), RC_CONFLICT);
+	    db_exec(db, SQL_MIGRATION_ADD, DB_ARGS(DB_INT(1), DB_TEXT("again"), DB_INT(0)), &err),
+	    RC_CONFLICT);
 	assert_int_equal(strncmp(err.text, "MIGRATION_ADD: ", 15), 0);
-	assert_int_equal(db_exec(db, SQL_SETTING_PUT, DB_ARGS(DB_TEXT("after"), DB_TEXT("1")), &err), RC_DB);
+	assert_int_equal(
+	    db_exec(db, SQL_SETTING_PUT, DB_ARGS(DB_TEXT("after"), DB_TEXT("1")), &err), RC_DB);
 	assert_int_equal(db_commit(db, &err), RC_DB);
 	assert_setting(db, "before", NULL);
 	must(db_begin(db, &err));
@@ -212,7 +230,7 @@ static void a_failed_statement_spoils_its_transaction(void **state)
 
 static void references_are_checked(void **state)
 {
-	struct job_new job = { .name = "x", .job_type = "inspect", .type_version = 1 };
+	struct job_new job = {.name = "x", .job_type = "inspect", .type_version = 1};
 	struct scope nowhere = scope_local;
 
 	(void)state;
@@ -233,7 +251,8 @@ static void changes_count_rows(void **state)
 	assert_int_equal(db_changes(db), 1);
 	must(db_exec(db, SQL_PROJECT_BUMP, DB_ARGS(DB_INT(1), DB_INT(77)), &err));
 	assert_int_equal(db_changes(db), 0);
-	must(db_one(db, &cur, SQL_WORKER_INSERT, DB_ARGS(DB_TEXT("w"), DB_TEXT("{}"), DB_INT(1)), &err));
+	must(db_one(
+	    db, &cur, SQL_WORKER_INSERT, DB_ARGS(DB_TEXT("w"), DB_TEXT("{}"), DB_INT(1)), &err));
 	db_finish(&cur);
 	assert_int_equal(db_changes(db), 1);
 	must(db_one(db, &cur, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(id)), &err));
@@ -246,23 +265,27 @@ static void changes_count_rows(void **state)
 
 static void cursors_of_two_statements_run_side_by_side(void **state)
 {
-	int64_t ids[3] = { make_job("a"), make_job("b"), make_job("c") };
+	int64_t ids[3] = {make_job("a"), make_job("b"), make_job("c")};
 	struct db_cursor jobs, history;
 	int seen = 0;
 
 	(void)state;
-	must(db_query(db, &jobs, SQL_JOB_PAGE_UP, DB_ARGS(DB_INT(1), DB_INT(1), DB_INT(0), DB_INT(10)), &err));
+	must(db_query(db, &jobs, SQL_JOB_PAGE_UP,
+	    DB_ARGS(DB_INT(1), DB_INT(1), DB_INT(0), DB_INT(10)), &err));
 	while (db_next(&jobs, &err) == RC_OK) {
 		assert_int_equal(db_int(&jobs, 0), ids[seen++]);
-		must(db_one(db, &history, SQL_JOB_HISTORY, DB_ARGS(DB_INT(1), DB_INT(db_int(&jobs, 0))), &err));
+		must(db_one(db, &history, SQL_JOB_HISTORY,
+		    DB_ARGS(DB_INT(1), DB_INT(db_int(&jobs, 0))), &err));
 		assert_string_equal(db_text(&history, 0, NULL), "pending");
 		db_finish(&history);
 	}
 	db_finish(&jobs);
 	db_finish(&jobs);
 	assert_int_equal(seen, 3);
-	assert_int_equal(db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999)), &err), RC_NOTFOUND);
-	assert_int_equal(db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999)), &err), RC_NOTFOUND);
+	assert_int_equal(
+	    db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999)), &err), RC_NOTFOUND);
+	assert_int_equal(
+	    db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999)), &err), RC_NOTFOUND);
 }
 
 static void rollback_finishes_cursors(void **state)
@@ -272,11 +295,13 @@ static void rollback_finishes_cursors(void **state)
 	(void)state;
 	make_job("a");
 	must(db_begin(db, &err));
-	must(db_one(db, &cur, SQL_JOB_PAGE_UP, DB_ARGS(DB_INT(1), DB_INT(1), DB_INT(0), DB_INT(10)), &err));
+	must(db_one(
+	    db, &cur, SQL_JOB_PAGE_UP, DB_ARGS(DB_INT(1), DB_INT(1), DB_INT(0), DB_INT(10)), &err));
 	db_rollback(db);
 	db_finish(&cur);
 	must(db_begin(db, &err));
-	must(db_one(db, &cur, SQL_JOB_PAGE_UP, DB_ARGS(DB_INT(1), DB_INT(1), DB_INT(0), DB_INT(10)), &err));
+	must(db_one(
+	    db, &cur, SQL_JOB_PAGE_UP, DB_ARGS(DB_INT(1), DB_INT(1), DB_INT(0), DB_INT(10)), &err));
 	db_finish(&cur);
 	must(db_commit(db, &err));
 }
@@ -318,7 +343,8 @@ static void statements_have_name_and_text(void **state)
 	assert_string_equal(db_sql_name(SQL_SETTING_GET), "SETTING_GET");
 }
 
-/* ---- what must not be done ends the process ------------------------------------------------------ */
+/* ---- what must not be done ends the process
+ * ------------------------------------------------------ */
 
 static void begin_in_write(struct db *d)
 {
@@ -423,9 +449,19 @@ static void use_after_fork(void *arg)
 static void misuse_aborts(void **state)
 {
 	static void (*const cases[])(struct db *) = {
-		begin_in_write, read_in_write, begin_in_query, commit_without_begin, commit_in_query,
-		checkpoint_in_write, write_outside, write_in_read, statement_twice, too_few_arguments,
-		too_many_arguments, rows_of_exec, next_after_finish,
+	    begin_in_write,
+	    read_in_write,
+	    begin_in_query,
+	    commit_without_begin,
+	    commit_in_query,
+	    checkpoint_in_write,
+	    write_outside,
+	    write_in_read,
+	    statement_twice,
+	    too_few_arguments,
+	    too_many_arguments,
+	    rows_of_exec,
+	    next_after_finish,
 	};
 	int status;
 
@@ -444,23 +480,23 @@ static void misuse_aborts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_slot_of_an_engine_is_empty),
-		FRESH(commit_keeps_and_rollback_drops),
-		FRESH(closing_rolls_back),
-		FRESH(an_empty_transaction_commits),
-		FRESH(texts_come_back_as_they_went),
-		FRESH(integers_have_64_bits),
-		FRESH(null_is_told_from_empty),
-		FRESH(text_that_is_none_is_refused),
-		FRESH(a_failed_statement_spoils_its_transaction),
-		FRESH(references_are_checked),
-		FRESH(changes_count_rows),
-		FRESH(cursors_of_two_statements_run_side_by_side),
-		FRESH(rollback_finishes_cursors),
-		FRESH(a_read_transaction_is_one_snapshot),
-		FRESH(the_lease_clock_runs_forward),
-		FRESH(statements_have_name_and_text),
-		FRESH(misuse_aborts),
+	    cmocka_unit_test(no_slot_of_an_engine_is_empty),
+	    FRESH(commit_keeps_and_rollback_drops),
+	    FRESH(closing_rolls_back),
+	    FRESH(an_empty_transaction_commits),
+	    FRESH(texts_come_back_as_they_went),
+	    FRESH(integers_have_64_bits),
+	    FRESH(null_is_told_from_empty),
+	    FRESH(text_that_is_none_is_refused),
+	    FRESH(a_failed_statement_spoils_its_transaction),
+	    FRESH(references_are_checked),
+	    FRESH(changes_count_rows),
+	    FRESH(cursors_of_two_statements_run_side_by_side),
+	    FRESH(rollback_finishes_cursors),
+	    FRESH(a_read_transaction_is_one_snapshot),
+	    FRESH(the_lease_clock_runs_forward),
+	    FRESH(statements_have_name_and_text),
+	    FRESH(misuse_aborts),
 	};
 
 	return cmocka_run_group_tests_name("db", tests, NULL, NULL);

@@ -49,11 +49,12 @@ static off_t log_bytes(void)
 	return stat(path, &st) == 0 ? st.st_size : -1;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 static void files_are_shared_with_the_group(void **state)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm", "-next.lock", "-cur.lock" };
+	static const char *const suffixes[] = {"", "-wal", "-shm", "-next.lock", "-cur.lock"};
 	struct db *db;
 	struct stat st;
 	char path[128];
@@ -72,8 +73,9 @@ static void files_are_shared_with_the_group(void **state)
 
 static void network_filesystems_are_refused(void **state)
 {
-	static const long types[] = { NFS_SUPER_MAGIC, (long)SMB2_SUPER_MAGIC, CIFS_SUPER_MAGIC, CEPH_SUPER_MAGIC };
-	struct err err = { 0 };
+	static const long types[] = {
+	    NFS_SUPER_MAGIC, (long)SMB2_SUPER_MAGIC, CIFS_SUPER_MAGIC, CEPH_SUPER_MAGIC};
+	struct err err = {0};
 	struct db *db;
 
 	(void)state;
@@ -106,29 +108,29 @@ static void only_numbered_parameters_are_prepared(void **state)
 		const char *text;
 		bool good;
 	} cases[] = {
-		{ "SELECT $1", true },
-		{ "SELECT $2, $1, $2, $3", true },
-		{ "SELECT '$9', \"name\" FROM projects WHERE id = $1 -- $8", true },
-		{ "SELECT 1 ;\n", true },
-		{ "SELECT ?", false },
-		{ "SELECT ?1", false },
-		{ "SELECT :a", false },
-		{ "SELECT @a", false },
-		{ "SELECT $a", false },
-		{ "SELECT $0", false },
-		{ "SELECT $2", false },
-		{ "SELECT $1, $3", false },
-		{ "SELECT $1, $01", false },
-		{ "SELECT $1::bigint", false },
-		{ "SELECT $1, $1::bigint", false },
-		{ "SELECT $1, ?2", false },
-		{ "SELECT 1; SELECT 2", false },
-		{ "", false },
-		{ "-- nothing", false },
-		{ "SELECT \"no such column\"", false },
-		{ "PRAGMA writable_schema = 1; SELECT 1", false },
+	    {"SELECT $1", true},
+	    {"SELECT $2, $1, $2, $3", true},
+	    {"SELECT '$9', \"name\" FROM projects WHERE id = $1 -- $8", true},
+	    {"SELECT 1 ;\n", true},
+	    {"SELECT ?", false},
+	    {"SELECT ?1", false},
+	    {"SELECT :a", false},
+	    {"SELECT @a", false},
+	    {"SELECT $a", false},
+	    {"SELECT $0", false},
+	    {"SELECT $2", false},
+	    {"SELECT $1, $3", false},
+	    {"SELECT $1, $01", false},
+	    {"SELECT $1::bigint", false},
+	    {"SELECT $1, $1::bigint", false},
+	    {"SELECT $1, ?2", false},
+	    {"SELECT 1; SELECT 2", false},
+	    {"", false},
+	    {"-- nothing", false},
+	    {"SELECT \"no such column\"", false},
+	    {"PRAGMA writable_schema = 1; SELECT 1", false},
 	};
-	struct err err = { 0 };
+	struct err err = {0};
 	void *conn;
 
 	(void)state;
@@ -139,7 +141,8 @@ static void only_numbered_parameters_are_prepared(void **state)
 	db_engine_sqlite.close(conn);
 }
 
-/* ---- the lock --------------------------------------------------------------------------------- */
+/* ---- the lock ---------------------------------------------------------------------------------
+ */
 
 static int to_test[2], to_part[2];
 
@@ -165,7 +168,7 @@ static int block_once(void)
 
 static void commit_durably(void *arg)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db = fixture_open();
 
 	(void)arg;
@@ -179,7 +182,7 @@ static void commit_durably(void *arg)
 /* While one waits for the disk, others commit: that is what lets them share a sync. */
 static void a_durable_commit_syncs_after_the_lock(void **state)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db;
 	pid_t pid;
 
@@ -209,7 +212,7 @@ static int count_sync(void)
 static void only_durable_commits_sync(void **state)
 {
 	struct db *db = fixture_open();
-	struct err err = { 0 };
+	struct err err = {0};
 
 	(void)state;
 	/* The first write of a new log syncs its head. */
@@ -243,7 +246,7 @@ static void use_after_failed_sync(void *arg)
 {
 	struct db *db = fixture_open();
 	struct db_cursor cur;
-	struct err err = { 0 };
+	struct err err = {0};
 
 	must(db_begin(db, &err));
 	put(db, "lost", "1");
@@ -289,7 +292,7 @@ static enum rc write_much(struct db *db, struct err *err)
 
 static void fail_a_checkpoint(void *arg)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db = fixture_open();
 
 	(void)arg;
@@ -320,7 +323,7 @@ static void a_checkpoint_that_cannot_sync_breaks_the_connection(void **state)
 static void a_full_log_is_checkpointed_with_both_syncs(void **state)
 {
 	struct db *db = fixture_open();
-	struct err err = { 0 };
+	struct err err = {0};
 	off_t after_one;
 
 	(void)state;
@@ -344,7 +347,7 @@ static void a_full_log_is_checkpointed_with_both_syncs(void **state)
 static void closing_leaves_the_log(void **state)
 {
 	struct db *db = fixture_open();
-	struct err err = { 0 };
+	struct err err = {0};
 
 	(void)state;
 	must(db_begin(db, &err));
@@ -362,7 +365,7 @@ static void closing_leaves_the_log(void **state)
 static void the_log_outgrows_a_reader_and_recovers(void **state)
 {
 	struct db *db = fixture_open(), *reader;
-	struct err err = { 0 };
+	struct err err = {0};
 	off_t grown;
 
 	(void)state;
@@ -392,7 +395,7 @@ static void a_stranger_who_writes_makes_us_busy(void **state)
 {
 	struct db *db = fixture_open();
 	sqlite3 *raw = open_raw();
-	struct err err = { 0 };
+	struct err err = {0};
 
 	(void)state;
 	raw_exec(raw, "BEGIN IMMEDIATE");
@@ -406,7 +409,7 @@ static void a_stranger_who_writes_makes_us_busy(void **state)
 
 static void write_and_hang(void *arg)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db = fixture_open();
 
 	(void)arg;
@@ -418,7 +421,7 @@ static void write_and_hang(void *arg)
 
 static void a_killed_writer_leaves_nothing_behind(void **state)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db;
 	pid_t pid;
 
@@ -436,11 +439,12 @@ static void a_killed_writer_leaves_nothing_behind(void **state)
 	close_pipes();
 }
 
-/* ---- migrations ------------------------------------------------------------------------------- */
+/* ---- migrations -------------------------------------------------------------------------------
+ */
 
 static void a_missing_database_is_not_made_by_open(void **state)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db;
 
 	(void)state;
@@ -453,7 +457,7 @@ static void a_missing_database_is_not_made_by_open(void **state)
 
 static void another_schema_is_refused(void **state)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db;
 	sqlite3 *raw = open_raw();
 	int applied;
@@ -472,7 +476,7 @@ static void another_schema_is_refused(void **state)
 
 static void a_failing_migration_changes_nothing(void **state)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	sqlite3 *raw;
 	int applied;
 
@@ -490,7 +494,7 @@ static void a_failing_migration_changes_nothing(void **state)
 
 static void migrating_again_does_nothing(void **state)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	int applied = -1;
 
 	(void)state;
@@ -517,23 +521,23 @@ static void several_may_migrate_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FRESH(files_are_shared_with_the_group),
-		FRESH(network_filesystems_are_refused),
-		FRESH(only_numbered_parameters_are_prepared),
-		FRESH(a_durable_commit_syncs_after_the_lock),
-		FRESH(only_durable_commits_sync),
-		FRESH(after_a_failed_sync_the_process_ends),
-		FRESH(a_checkpoint_that_cannot_sync_breaks_the_connection),
-		FRESH(a_full_log_is_checkpointed_with_both_syncs),
-		FRESH(closing_leaves_the_log),
-		FRESH(the_log_outgrows_a_reader_and_recovers),
-		FRESH(a_stranger_who_writes_makes_us_busy),
-		FRESH(a_killed_writer_leaves_nothing_behind),
-		cmocka_unit_test(a_missing_database_is_not_made_by_open),
-		FRESH(another_schema_is_refused),
-		cmocka_unit_test(a_failing_migration_changes_nothing),
-		FRESH(migrating_again_does_nothing),
-		cmocka_unit_test(several_may_migrate_at_once),
+	    FRESH(files_are_shared_with_the_group),
+	    FRESH(network_filesystems_are_refused),
+	    FRESH(only_numbered_parameters_are_prepared),
+	    FRESH(a_durable_commit_syncs_after_the_lock),
+	    FRESH(only_durable_commits_sync),
+	    FRESH(after_a_failed_sync_the_process_ends),
+	    FRESH(a_checkpoint_that_cannot_sync_breaks_the_connection),
+	    FRESH(a_full_log_is_checkpointed_with_both_syncs),
+	    FRESH(closing_leaves_the_log),
+	    FRESH(the_log_outgrows_a_reader_and_recovers),
+	    FRESH(a_stranger_who_writes_makes_us_busy),
+	    FRESH(a_killed_writer_leaves_nothing_behind),
+	    cmocka_unit_test(a_missing_database_is_not_made_by_open),
+	    FRESH(another_schema_is_refused),
+	    cmocka_unit_test(a_failing_migration_changes_nothing),
+	    FRESH(migrating_again_does_nothing),
+	    cmocka_unit_test(several_may_migrate_at_once),
 	};
 
 	shim_install();

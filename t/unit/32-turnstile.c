@@ -32,7 +32,8 @@ static int set_up(void **state)
 	(void)state;
 	alarm(120);
 	fixture_make_dir();
-	scene = mmap(NULL, sizeof *scene, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	scene =
+	    mmap(NULL, sizeof *scene, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return scene == MAP_FAILED ? -1 : 0;
 }
 
@@ -45,7 +46,7 @@ static int tear_down(void **state)
 static struct turnstile open_turnstile(void)
 {
 	struct turnstile t;
-	struct err err = { 0 };
+	struct err err = {0};
 
 	must(turnstile_open(&t, fixture_path, &err));
 	return t;
@@ -53,7 +54,7 @@ static struct turnstile open_turnstile(void)
 
 static void enter(struct turnstile *t)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 
 	must(turnstile_enter(t, &err));
 }
@@ -156,7 +157,8 @@ static int overtakings(bool with_turnstile)
 		else
 			flock(single, LOCK_EX);
 		scene->round = i;
-		/* Until the other stands in front: seen by its first lock, or given time to get there. */
+		/* Until the other stands in front: seen by its first lock, or given time to get
+		 * there. */
 		if (with_turnstile)
 			while (!taken(next))
 				sched_yield();
@@ -204,7 +206,7 @@ static void interrupted(int signal_number)
 static void wait_through_signals(void *arg)
 {
 	struct turnstile t = open_turnstile();
-	struct sigaction action = { .sa_handler = interrupted };
+	struct sigaction action = {.sa_handler = interrupted};
 
 	(void)arg;
 	sigaction(SIGUSR1, &action, NULL);
@@ -296,7 +298,7 @@ static void the_lock_of_a_killed_holder_is_free(void **state)
 static void a_link_in_the_place_of_a_lock_is_refused(void **state)
 {
 	struct turnstile t;
-	struct err err = { 0 };
+	struct err err = {0};
 	char path[128];
 
 	(void)state;
@@ -314,12 +316,12 @@ static void a_link_in_the_place_of_a_lock_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FRESH(one_at_a_time),
-		FRESH(nobody_overtakes_who_is_in_front),
-		FRESH(one_lock_alone_lets_them_overtake),
-		FRESH(signals_do_not_end_the_wait),
-		FRESH(the_lock_of_a_killed_holder_is_free),
-		FRESH(a_link_in_the_place_of_a_lock_is_refused),
+	    FRESH(one_at_a_time),
+	    FRESH(nobody_overtakes_who_is_in_front),
+	    FRESH(one_lock_alone_lets_them_overtake),
+	    FRESH(signals_do_not_end_the_wait),
+	    FRESH(the_lock_of_a_killed_holder_is_free),
+	    FRESH(a_link_in_the_place_of_a_lock_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("turnstile", tests, NULL, NULL);

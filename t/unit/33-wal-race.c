@@ -1,16 +1,17 @@
 /*
- * SQLite's lost-commit race, held open so that it happens every time, and what the turnstile does to it.
+ * SQLite's lost-commit race, held open so that it happens every time, and what the turnstile does
+ * to it.
  *
  * SQLite from 3.7.0 to 3.51.2: a connection that checkpoints reads the head of the log, then works
- * with it. If another connection starts the log anew in between, the first one notes the length of the
- * old log as folded in; rows that are committed to that stretch of the new log are skipped by later
- * checkpoints and lost when it starts anew again. integrity_check has nothing to say.
+ * with it. If another connection starts the log anew in between, the first one notes the length of
+ * the old log as folded in; rows that are committed to that stretch of the new log are skipped by
+ * later checkpoints and lost when it starts anew again. integrity_check has nothing to say.
  *
- * Two parts are played here. The writer fills the log and folds it in; the checkpointer stops in its
- * window; the writer commits, which starts the log anew; the checkpointer goes on; the writer commits
- * what matters, then page after page until the log has the length that was wrongly noted: it starts
- * anew there and takes along what was never folded in. Then every row is compared. Without the turnstile
- * rows are lost, so this test can fail; with it none are.
+ * Two parts are played here. The writer fills the log and folds it in; the checkpointer stops in
+ * its window; the writer commits, which starts the log anew; the checkpointer goes on; the writer
+ * commits what matters, then page after page until the log has the length that was wrongly noted:
+ * it starts anew there and takes along what was never folded in. Then every row is compared.
+ * Without the turnstile rows are lost, so this test can fail; with it none are.
  */
 #include "t/unit/db_fixture.h"
 
@@ -35,8 +36,8 @@ static sqlite3 *open_raw(void)
 	sqlite3 *raw;
 
 	if (sqlite3_open(fixture_path, &raw) != SQLITE_OK ||
-	    sqlite3_exec(raw, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = OFF", NULL, NULL, NULL) !=
-	        SQLITE_OK)
+	    sqlite3_exec(raw, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = OFF", NULL, NULL,
+		NULL) != SQLITE_OK)
 		abort();
 	sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_busy_timeout(raw, 5000); /* both parts open at once, and one recovers the log */
@@ -63,7 +64,8 @@ static void value_of(int row, int generation, char out[static VALUE_SIZE])
 	out[VALUE_SIZE - 1] = '\0';
 }
 
-/* ---- the writer, either way --------------------------------------------------------------------- */
+/* ---- the writer, either way ---------------------------------------------------------------------
+ */
 
 struct writer {
 	struct db *db;
@@ -73,7 +75,7 @@ struct writer {
 
 static struct writer writer_open(void)
 {
-	struct writer w = { 0 };
+	struct writer w = {0};
 
 	if (way != WITHOUT) {
 		w.db = fixture_open();
@@ -102,8 +104,10 @@ static void writer_put(struct writer *w, int row, int generation)
 		put(w->db, key, value);
 		return;
 	}
-	sqlite3_bind_text(w->put, sqlite3_bind_parameter_index(w->put, "$1"), key, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_text(w->put, sqlite3_bind_parameter_index(w->put, "$2"), value, -1, SQLITE_TRANSIENT);
+	sqlite3_bind_text(
+	    w->put, sqlite3_bind_parameter_index(w->put, "$1"), key, -1, SQLITE_TRANSIENT);
+	sqlite3_bind_text(
+	    w->put, sqlite3_bind_parameter_index(w->put, "$2"), value, -1, SQLITE_TRANSIENT);
 	if (sqlite3_step(w->put) != SQLITE_DONE)
 		abort();
 	sqlite3_reset(w->put);
@@ -112,7 +116,7 @@ static void writer_put(struct writer *w, int row, int generation)
 /* One transaction writing rows first to last. */
 static void writer_commit(struct writer *w, int first, int last, int generation)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 
 	if (w->db)
 		must(db_begin(w->db, &err));
@@ -161,11 +165,13 @@ static void write_part(void *arg)
 	writer_close(&w);
 }
 
-/* ---- the checkpointer --------------------------------------------------------------------------- */
+/* ---- the checkpointer ---------------------------------------------------------------------------
+ */
 
 static bool window_was_open;
 
-/* In the window: let the writer go, and wait for it. It does not come if the turnstile keeps it out. */
+/* In the window: let the writer go, and wait for it. It does not come if the turnstile keeps it
+ * out. */
 static void in_window(void)
 {
 	window_was_open = true;
@@ -177,14 +183,15 @@ static void in_window(void)
 static void passive_checkpoint(sqlite3 *raw)
 {
 	shim.in_checkpoint = in_window;
-	if (sqlite3_wal_checkpoint_v2(raw, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_wal_checkpoint_v2(raw, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) !=
+	    SQLITE_OK)
 		abort();
 }
 
 static void checkpoint_part(void *arg)
 {
 	struct turnstile t;
-	struct err err = { 0 };
+	struct err err = {0};
 	sqlite3 *raw = NULL;
 	struct db *db = NULL;
 
@@ -214,7 +221,8 @@ static void checkpoint_part(void *arg)
 		_exit(6);
 }
 
-/* ---- what is left ------------------------------------------------------------------------------- */
+/* ---- what is left -------------------------------------------------------------------------------
+ */
 
 static int generation_of(int row)
 {
@@ -233,12 +241,14 @@ static bool row_is(sqlite3_stmt *s, int row)
 	snprintf(key, sizeof key, "row-%d", row);
 	value_of(row, generation_of(row), value);
 	sqlite3_bind_text(s, 1, key, -1, SQLITE_TRANSIENT);
-	same = sqlite3_step(s) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(s, 0), value) == 0;
+	same = sqlite3_step(s) == SQLITE_ROW &&
+	       strcmp((const char *)sqlite3_column_text(s, 0), value) == 0;
 	sqlite3_reset(s);
 	return same;
 }
 
-/* Rows that are not what was committed. Read once the parts are over, on a connection of its own. */
+/* Rows that are not what was committed. Read once the parts are over, on a connection of its own.
+ */
 static int rows_lost(char integrity[static 64])
 {
 	sqlite3 *raw = open_raw();
@@ -246,12 +256,15 @@ static int rows_lost(char integrity[static 64])
 	int lost = 0;
 
 	assert_int_equal(
-	    sqlite3_prepare_v2(raw, "SELECT value FROM settings WHERE key = ?", -1, &s, NULL), SQLITE_OK);
+	    sqlite3_prepare_v2(raw, "SELECT value FROM settings WHERE key = ?", -1, &s, NULL),
+	    SQLITE_OK);
 	for (int row = 0; row <= ROWS; row++)
 		lost += !row_is(s, row);
 	sqlite3_finalize(s);
-	assert_int_equal(sqlite3_prepare_v2(raw, "PRAGMA integrity_check(1)", -1, &s, NULL), SQLITE_OK);
-	snprintf(integrity, 64, "%s", sqlite3_step(s) == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : "");
+	assert_int_equal(
+	    sqlite3_prepare_v2(raw, "PRAGMA integrity_check(1)", -1, &s, NULL), SQLITE_OK);
+	snprintf(integrity, 64, "%s",
+	    sqlite3_step(s) == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : "");
 	sqlite3_finalize(s);
 	sqlite3_close(raw);
 	return lost;
@@ -268,7 +281,8 @@ static int play(enum way which, char integrity[static 64])
 	writer = fixture_start(write_part, NULL);
 	assert_int_equal(fixture_wait(checkpointer), 0);
 	assert_int_equal(fixture_wait(writer), 0);
-	close(to_writer[0]), close(to_writer[1]), close(to_checkpointer[0]), close(to_checkpointer[1]);
+	close(to_writer[0]), close(to_writer[1]), close(to_checkpointer[0]),
+	    close(to_checkpointer[1]);
 	return rows_lost(integrity);
 }
 
@@ -278,7 +292,8 @@ static void without_the_turnstile_rows_are_lost(void **state)
 	int lost = play(WITHOUT, integrity);
 
 	(void)state;
-	print_message("# SQLite %s without the turnstile: %d of %d rows lost, integrity_check: %s\n",
+	print_message(
+	    "# SQLite %s without the turnstile: %d of %d rows lost, integrity_check: %s\n",
 	    sqlite3_libversion(), lost, ROWS, integrity);
 	if (sqlite3_libversion_number() < 3051003)
 		assert_true(lost > 0);
@@ -309,9 +324,9 @@ static void db_checkpoint_loses_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FRESH(without_the_turnstile_rows_are_lost),
-		FRESH(a_checkpoint_within_the_turnstile_loses_nothing),
-		FRESH(db_checkpoint_loses_nothing),
+	    FRESH(without_the_turnstile_rows_are_lost),
+	    FRESH(a_checkpoint_within_the_turnstile_loses_nothing),
+	    FRESH(db_checkpoint_loses_nothing),
 	};
 
 	shim_install();

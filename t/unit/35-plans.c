@@ -1,5 +1,6 @@
 /*
- * The plan of every statement: by an index, without sorting, and the same with many rows as with none.
+ * The plan of every statement: by an index, without sorting, and the same with many rows as with
+ * none.
  *
  * Statements are taken from the table of all, so a new one is tested by being there. `scan:` and
  * `sort:` in its text, with a reason, allow what the plan would fail for.
@@ -24,7 +25,7 @@
 
 static char dir[] = "/tmp/dropmill-plans-XXXXXX";
 static char path[64];
-static const struct config config = { .database = path };
+static const struct config config = {.database = path};
 
 /* What EXPLAIN QUERY PLAN says, one line per step, or "" for what has no plan. */
 static void explain(sqlite3 *db, const char *text, struct buf *out)
@@ -53,11 +54,12 @@ static bool marked(const char *text, const char *marker)
 	return strncmp(at, "*/", 2) != 0 && *at != '\0';
 }
 
-/* Of what stands behind SCAN: reads it a whole table? Not a subquery's own rows; nor a virtual table
- * that says by what it searches, as in `job_search VIRTUAL TABLE INDEX 0:M2`. */
+/* Of what stands behind SCAN: reads it a whole table? Not a subquery's own rows; nor a virtual
+ * table that says by what it searches, as in `job_search VIRTUAL TABLE INDEX 0:M2`. */
 static bool whole_table(const char *scanned)
 {
-	const char *index = strstr(scanned, "VIRTUAL TABLE INDEX "), *end = strchrnul(scanned, '\n');
+	const char *index = strstr(scanned, "VIRTUAL TABLE INDEX "),
+		   *end = strchrnul(scanned, '\n');
 
 	if (index && index < end) {
 		const char *by = strchr(index, ':');
@@ -121,18 +123,18 @@ static int count_faults(struct buf plans[static SQL_MAX])
 
 static void seed_projects(void)
 {
-	struct seed_options options = { .count = SEEDED / 10, .start_ms = INT64_C(1790000000000) };
+	struct seed_options options = {.count = SEEDED / 10, .start_ms = INT64_C(1790000000000)};
 	struct scope scope = scope_local;
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db;
 	sqlite3 *raw;
 
 	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(raw,
-	                     "INSERT INTO orgs VALUES (2, 'u2', 'second', 0);"
-	                     "INSERT INTO projects (id, org_id, name, created_at) VALUES "
-	                     "(2, 1, 'b', 0), (3, 1, 'c', 0), (4, 2, 'd', 0)",
-	                     NULL, NULL, NULL),
+			     "INSERT INTO orgs VALUES (2, 'u2', 'second', 0);"
+			     "INSERT INTO projects (id, org_id, name, created_at) VALUES "
+			     "(2, 1, 'b', 0), (3, 1, 'c', 0), (4, 2, 'd', 0)",
+			     NULL, NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(raw);
 	if (db_open(&config, &db, &err) != RC_OK)
@@ -170,7 +172,8 @@ static void plans_on_a_seeded_database_are_the_same(void **state)
 	(void)state;
 	seed_projects();
 	db = open_database();
-	assert_int_equal(sqlite3_prepare_v2(db, "SELECT COUNT(*) FROM jobs", -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_prepare_v2(db, "SELECT COUNT(*) FROM jobs", -1, &s, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
 	assert_int_equal(sqlite3_column_int(s, 0), SEEDED);
 	sqlite3_finalize(s);
@@ -179,8 +182,8 @@ static void plans_on_a_seeded_database_are_the_same(void **state)
 	assert_int_equal(count_faults(seeded), 0);
 	for (int i = 0; i < SQL_MAX; i++)
 		if (strcmp(empty[i].data, seeded[i].data) != 0)
-			fail_msg("%s: empty\n%sseeded\n%s", db_sql_name((enum sql_id)i), empty[i].data,
-			    seeded[i].data);
+			fail_msg("%s: empty\n%sseeded\n%s", db_sql_name((enum sql_id)i),
+			    empty[i].data, seeded[i].data);
 }
 
 /* The test can fail: these are what it is there to find. */
@@ -189,16 +192,16 @@ static void bad_plans_are_found(void **state)
 	static const struct {
 		const char *text, *fault;
 	} cases[] = {
-		{ "SELECT id FROM jobs WHERE name = $1", "scans" },
-		{ "SELECT id FROM jobs WHERE name = $1 /* scan: */", "scans" },
-		{ "SELECT id FROM jobs WHERE name = $1 /* scan: a test */", NULL },
-		{ "SELECT id FROM jobs WHERE project_id = $1 ORDER BY name LIMIT 25", "sorts" },
-		{ "SELECT COUNT(*) FROM jobs", "scans" },
-		{ "SELECT DISTINCT error FROM jobs WHERE project_id = $1", "sorts" },
-		{ "SELECT id FROM jobs WHERE project_id = $1 ORDER BY id DESC LIMIT 25", NULL },
-		{ "DELETE FROM files WHERE name = $1", "scans" },
-		{ "SELECT rowid FROM job_search WHERE name = $1", "scans" },
-		{ "SELECT rowid FROM job_search WHERE job_search MATCH $1", NULL },
+	    {"SELECT id FROM jobs WHERE name = $1", "scans"},
+	    {"SELECT id FROM jobs WHERE name = $1 /* scan: */", "scans"},
+	    {"SELECT id FROM jobs WHERE name = $1 /* scan: a test */", NULL},
+	    {"SELECT id FROM jobs WHERE project_id = $1 ORDER BY name LIMIT 25", "sorts"},
+	    {"SELECT COUNT(*) FROM jobs", "scans"},
+	    {"SELECT DISTINCT error FROM jobs WHERE project_id = $1", "sorts"},
+	    {"SELECT id FROM jobs WHERE project_id = $1 ORDER BY id DESC LIMIT 25", NULL},
+	    {"DELETE FROM files WHERE name = $1", "scans"},
+	    {"SELECT rowid FROM job_search WHERE name = $1", "scans"},
+	    {"SELECT rowid FROM job_search WHERE job_search MATCH $1", NULL},
 	};
 	sqlite3 *db = open_database();
 	struct buf plan;
@@ -219,7 +222,7 @@ static void bad_plans_are_found(void **state)
 
 static int set_up(void **state)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	int applied;
 
 	(void)state;
@@ -234,7 +237,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "", "-wal", "-shm", "-next.lock", "-cur.lock" };
+	static const char *const names[] = {"", "-wal", "-shm", "-next.lock", "-cur.lock"};
 	char name[96];
 
 	(void)state;
@@ -248,9 +251,9 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bad_plans_are_found),
-		cmocka_unit_test(plans_on_an_empty_database_use_indexes),
-		cmocka_unit_test(plans_on_a_seeded_database_are_the_same),
+	    cmocka_unit_test(bad_plans_are_found),
+	    cmocka_unit_test(plans_on_an_empty_database_use_indexes),
+	    cmocka_unit_test(plans_on_a_seeded_database_are_the_same),
 	};
 
 	return cmocka_run_group_tests_name("plans", tests, set_up, tear_down);

@@ -1,6 +1,6 @@
 /*
- * Eight writers, one that does nothing but checkpoint, two readers, some killed: nothing acknowledged is
- * lost, nothing is half there, the log keeps its bound.
+ * Eight writers, one that does nothing but checkpoint, two readers, some killed: nothing
+ * acknowledged is lost, nothing is half there, the log keeps its bound.
  */
 #include "t/unit/db_fixture.h"
 
@@ -10,13 +10,14 @@
 #define WRITERS 8
 #define COMMITS 250
 #define VALUE_SIZE 3001
-#define LOG_BOUND (24 << 20) /* the bound of core/db_sqlite.c, the largest transaction, and slack */
+#define LOG_BOUND (24 << 20) /* the bound of core/db_sqlite.c, the largest transaction, and slack \
+			      */
 
 /* What each writer was told is committed; shared, so that it outlives a killed one. */
 static struct {
 	volatile int acknowledged[WRITERS];
 	volatile bool over;
-} *shared;
+} * shared;
 
 static void value_of(int writer, int n, char out[static VALUE_SIZE])
 {
@@ -31,7 +32,7 @@ static void write_part(void *arg)
 {
 	int writer = (int)(intptr_t)arg;
 	struct db *db = fixture_open();
-	struct err err = { 0 };
+	struct err err = {0};
 	char key[32], value[VALUE_SIZE];
 
 	for (int n = 1; n <= COMMITS; n++) {
@@ -50,7 +51,7 @@ static void write_part(void *arg)
 static void checkpoint_part(void *arg)
 {
 	struct db *db = fixture_open();
-	struct err err = { 0 };
+	struct err err = {0};
 
 	(void)arg;
 	while (!shared->over) {
@@ -68,7 +69,7 @@ static void checkpoint_part(void *arg)
 static void read_part(void *arg)
 {
 	struct db *db = fixture_open();
-	struct err err = { 0 };
+	struct err err = {0};
 
 	(void)arg;
 	while (!shared->over)
@@ -110,7 +111,8 @@ static void check_integrity(void)
 	sqlite3_stmt *s;
 
 	assert_int_equal(sqlite3_open(fixture_path, &raw), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(raw, "PRAGMA integrity_check", -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_prepare_v2(raw, "PRAGMA integrity_check", -1, &s, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
 	assert_string_equal((const char *)sqlite3_column_text(s, 0), "ok");
 	sqlite3_finalize(s);
@@ -194,7 +196,8 @@ static void killed_writers_take_nothing_along(void **state)
 
 static int set_up(void **state)
 {
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared =
+	    mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return shared == MAP_FAILED ? -1 : fixture_set_up(state);
 }
 
@@ -203,8 +206,8 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FRESH(everything_acknowledged_is_there),
-		FRESH(killed_writers_take_nothing_along),
+	    FRESH(everything_acknowledged_is_there),
+	    FRESH(killed_writers_take_nothing_along),
 	};
 
 	return cmocka_run_group_tests_name("writers", tests, NULL, NULL);

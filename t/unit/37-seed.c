@@ -7,11 +7,11 @@
 
 #include "core/seed.h"
 
-static const struct seed_options finished = { .count = 700, .start_ms = INT64_C(1790000000000) };
+static const struct seed_options finished = {.count = 700, .start_ms = INT64_C(1790000000000)};
 
 static void seed(const struct seed_options *o)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db = fixture_open();
 
 	must(seed_run(db, &scope_local, o, &err));
@@ -40,18 +40,20 @@ static const char *ask(const char *sql)
 static void assert_consistent(void)
 {
 	static const char *const none[] = {
-		"SELECT * FROM (SELECT project_id, status, job_type, COUNT(*) FROM jobs GROUP BY 1, 2, 3"
-		" EXCEPT SELECT project_id, status, job_type, n FROM counters)",
-		"SELECT * FROM (SELECT project_id, status, job_type, n FROM counters WHERE n != 0"
-		" EXCEPT SELECT project_id, status, job_type, COUNT(*) FROM jobs GROUP BY 1, 2, 3)",
-		"SELECT * FROM (SELECT org_id, job_type, COUNT(*) FROM jobs WHERE ready = 1 GROUP BY 1, 2"
-		" EXCEPT SELECT org_id, job_type, pending FROM lanes)",
-		"SELECT * FROM lanes WHERE running != 0",
-		"SELECT id FROM jobs WHERE id NOT IN (SELECT job_id FROM job_statuses)",
-		"SELECT id FROM jobs EXCEPT SELECT rowid FROM job_search",
-		"SELECT id FROM jobs WHERE completed_at < started_at OR started_at < created_at",
-		"SELECT id FROM files",
-		"SELECT \"table\" FROM pragma_foreign_key_check",
+	    "SELECT * FROM (SELECT project_id, status, job_type, COUNT(*) FROM jobs GROUP BY 1, 2, "
+	    "3"
+	    " EXCEPT SELECT project_id, status, job_type, n FROM counters)",
+	    "SELECT * FROM (SELECT project_id, status, job_type, n FROM counters WHERE n != 0"
+	    " EXCEPT SELECT project_id, status, job_type, COUNT(*) FROM jobs GROUP BY 1, 2, 3)",
+	    "SELECT * FROM (SELECT org_id, job_type, COUNT(*) FROM jobs WHERE ready = 1 GROUP BY "
+	    "1, 2"
+	    " EXCEPT SELECT org_id, job_type, pending FROM lanes)",
+	    "SELECT * FROM lanes WHERE running != 0",
+	    "SELECT id FROM jobs WHERE id NOT IN (SELECT job_id FROM job_statuses)",
+	    "SELECT id FROM jobs EXCEPT SELECT rowid FROM job_search",
+	    "SELECT id FROM jobs WHERE completed_at < started_at OR started_at < created_at",
+	    "SELECT id FROM files",
+	    "SELECT \"table\" FROM pragma_foreign_key_check",
 	};
 
 	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
@@ -62,7 +64,7 @@ static void assert_consistent(void)
 
 static void figures_agree_with_the_rows(void **state)
 {
-	static const struct seed_options pending = { .count = 30, .pending_type = "demo" };
+	static const struct seed_options pending = {.count = 30, .pending_type = "demo"};
 
 	(void)state;
 	seed(&finished);
@@ -79,9 +81,9 @@ static void figures_agree_with_the_rows(void **state)
 
 static void the_same_start_gives_the_same_jobs(void **state)
 {
-	static const char digest[] =
-	    "SELECT group_concat(uuid || name || status || created_at || COALESCE(result, error, '-'))"
-	    " FROM (SELECT * FROM jobs WHERE id % 37 = 0 ORDER BY id)";
+	static const char digest[] = "SELECT group_concat(uuid || name || status || created_at || "
+				     "COALESCE(result, error, '-'))"
+				     " FROM (SELECT * FROM jobs WHERE id % 37 = 0 ORDER BY id)";
 	char first[4096];
 
 	(void)state;
@@ -99,8 +101,8 @@ static void the_same_start_gives_the_same_jobs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FRESH(figures_agree_with_the_rows),
-		FRESH(the_same_start_gives_the_same_jobs),
+	    FRESH(figures_agree_with_the_rows),
+	    FRESH(the_same_start_gives_the_same_jobs),
 	};
 
 	return cmocka_run_group_tests_name("seed", tests, NULL, NULL);

@@ -26,7 +26,7 @@
 #include "core/migrate.h"
 
 static char fixture_dir[64], fixture_path[96];
-static const struct config fixture_config = { .database = fixture_path };
+static const struct config fixture_config = {.database = fixture_path};
 
 /* An empty directory, and the path of a database that is not there yet. */
 static inline void fixture_make_dir(void)
@@ -51,7 +51,8 @@ static inline void fixture_remove(void)
 }
 
 #define must(call) must_at((call), &err, #call, __FILE__, __LINE__)
-static inline void must_at(enum rc rc, const struct err *err, const char *call, const char *file, int line)
+static inline void must_at(
+    enum rc rc, const struct err *err, const char *call, const char *file, int line)
 {
 	if (rc == RC_OK)
 		return;
@@ -93,7 +94,7 @@ static inline int fixture_wait(pid_t pid)
 /* Migrating opens the database, so a child does it: the test's own process may fork later. */
 static inline void fixture_migrate(void *unused)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	int applied;
 
 	(void)unused;
@@ -118,7 +119,7 @@ static inline int fixture_tear_down(void **state)
 
 static inline struct db *fixture_open(void)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db;
 
 	must(db_open(&fixture_config, &db, &err));
@@ -141,7 +142,7 @@ static inline void signal_go(int fd)
 
 static inline bool wait_go(int fd, int ms)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char c;
 
 	return poll(&p, 1, ms) == 1 && read(fd, &c, 1) == 1;
@@ -150,7 +151,7 @@ static inline bool wait_go(int fd, int ms)
 /* A setting, as a row to write and read back. */
 static inline void put(struct db *db, const char *key, const char *value)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 
 	must(db_exec(db, SQL_SETTING_PUT, DB_ARGS(DB_TEXT(key), DB_TEXT(value)), &err));
 }
@@ -159,7 +160,7 @@ static inline void put(struct db *db, const char *key, const char *value)
 static inline char *get(struct db *db, const char *key)
 {
 	struct db_cursor cur;
-	struct err err = { 0 };
+	struct err err = {0};
 	enum rc rc = db_one(db, &cur, SQL_SETTING_GET, DB_ARGS(DB_TEXT(key)), &err);
 	char *value;
 
@@ -176,7 +177,8 @@ static inline void assert_setting(struct db *db, const char *key, const char *ex
 	char *value = get(db, key);
 
 	if (strcmp(value ? value : "(absent)", expected ? expected : "(absent)") != 0)
-		fail_msg("%s is %.60s, not %.60s", key, value ? value : "absent", expected ? expected : "absent");
+		fail_msg("%s is %.60s, not %.60s", key, value ? value : "absent",
+		    expected ? expected : "absent");
 	free(value);
 }
 

@@ -1,6 +1,7 @@
 /*
- * A layer under SQLite that tests look through: it may stop the process at one moment of a checkpoint,
- * count and fail the syncs of the log. It becomes the default, so core/db.c runs on it unchanged.
+ * A layer under SQLite that tests look through: it may stop the process at one moment of a
+ * checkpoint, count and fail the syncs of the log. It becomes the default, so core/db.c runs on it
+ * unchanged.
  */
 #ifndef T_UNIT_SQLITE_SHIM_H
 #define T_UNIT_SQLITE_SHIM_H
@@ -48,7 +49,8 @@ static inline int shim_log_sync(sqlite3_file *f, int flags)
 	return code == SQLITE_OK ? shim_own.log_methods->xSync(f, flags) : code;
 }
 
-static inline int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
+static inline int shim_open(
+    sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
 {
 	int code = shim_own.real->xOpen(shim_own.real, name, f, flags, out);
 
