@@ -33,16 +33,17 @@ struct lexer {
 enum rc mustache_fail(struct err *err, enum rc rc, const char *file, uint32_t line, uint32_t column,
     const char *fmt, ...)
 {
-	size_t len = strlen(file);
+	size_t len = strlen(file), room;
 	char text[160];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	/* Of a very long path the end tells more, and the message must not be cut off. */
+	/* Of a path that is too long the end tells more, and the message must not be cut off. */
+	room = sizeof err->text - sizeof ":4294967295:4294967295: " - strlen(text);
 	return err_set(
-	    err, rc, "%s:%u:%u: %s", file + (len > 120 ? len - 120 : 0), line, column, text);
+	    err, rc, "%s:%u:%u: %s", file + (len > room ? len - room : 0), line, column, text);
 }
 
 static void count_to(struct lexer *lx, const char *to)

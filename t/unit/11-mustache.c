@@ -325,6 +325,20 @@ static void errors_have_a_place(void **state)
 	    T("x", "{}", "p:2:1: \"a\" is not closed", {"p", "\n{{#a}}"}));
 }
 
+static void a_long_path_is_cut_at_its_head(void **state)
+{
+	struct mustache_set *set = mustache_set_new();
+	char name[501] = "";
+	struct err err = {0};
+
+	(void)state;
+	memset(name, 'a', 500);
+	name[499] = 'z';
+	assert_int_equal(mustache_set_add(set, name, "\n\n {{x", 7, &err), RC_INVALID);
+	assert_non_null(strstr(err.text, "aaaaaz:3:2: tag is not closed"));
+	mustache_set_free(set);
+}
+
 static void depth_and_work_are_bounded(void **state)
 {
 	struct mustache_set *set = mustache_set_new();
@@ -481,6 +495,7 @@ int main(void)
 	    cmocka_unit_test(inheritance),
 	    cmocka_unit_test(inheritance_and_lines),
 	    cmocka_unit_test(errors_have_a_place),
+	    cmocka_unit_test(a_long_path_is_cut_at_its_head),
 	    cmocka_unit_test(depth_and_work_are_bounded),
 	    cmocka_unit_test(nesting_in_a_template_is_bounded),
 	    cmocka_unit_test(rendering_appends),
