@@ -9,10 +9,10 @@
  * lock back.
  *
  * synchronous = NORMAL: a commit does not sync. A durable commit gives the lock back first and then
- * syncs the log itself, so writers share the disk's syncs instead of queueing for them. Should another
- * process checkpoint and restart the log in between, then it has synced the log and the database
- * before: NORMAL syncs both at every checkpoint. A sync that fails is never tried again, for the kernel
- * may have dropped the pages: the connection is broken then.
+ * syncs the log itself, so writers share the disk's syncs instead of queueing for them. Should
+ * another process checkpoint and restart the log in between, then it has synced the log and the
+ * database before: NORMAL syncs both at every checkpoint. A sync that fails is never tried again,
+ * for the kernel may have dropped the pages: the connection is broken then.
  *
  * Opening and closing the database file behind SQLite's back would drop its locks (POSIX locks
  * belong to the process), so modes are set by path and nothing here opens it.
@@ -127,7 +127,8 @@ static void leave(struct sqlite_conn *c)
 	if (held_us <= HELD_WARN_US || (c->warned_us && now_us - c->warned_us < WARN_EVERY_US))
 		return;
 	c->warned_us = now_us;
-	log_warn("write lock held for long: ms=%lld at=%s:%d", (long long)(held_us / 1000), c->file, c->line);
+	log_warn("write lock held for long: ms=%lld at=%s:%d", (long long)(held_us / 1000), c->file,
+	    c->line);
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
@@ -139,9 +140,15 @@ static enum rc refuse_network(const char *dir, struct err *err)
 		unsigned type;
 		const char *name;
 	} remote[] = {
-		{ NFS_SUPER_MAGIC, "NFS" },   { SMB_SUPER_MAGIC, "SMB" },   { CIFS_SUPER_MAGIC, "CIFS" },
-		{ SMB2_SUPER_MAGIC, "SMB" },  { AFS_SUPER_MAGIC, "AFS" },   { AFS_FS_MAGIC, "AFS" },
-		{ CODA_SUPER_MAGIC, "Coda" }, { CEPH_SUPER_MAGIC, "Ceph" }, { OCFS2_SUPER_MAGIC, "OCFS2" },
+	    {NFS_SUPER_MAGIC, "NFS"},
+	    {SMB_SUPER_MAGIC, "SMB"},
+	    {CIFS_SUPER_MAGIC, "CIFS"},
+	    {SMB2_SUPER_MAGIC, "SMB"},
+	    {AFS_SUPER_MAGIC, "AFS"},
+	    {AFS_FS_MAGIC, "AFS"},
+	    {CODA_SUPER_MAGIC, "Coda"},
+	    {CEPH_SUPER_MAGIC, "Ceph"},
+	    {OCFS2_SUPER_MAGIC, "OCFS2"},
 	};
 	struct statfs fs;
 
@@ -149,8 +156,9 @@ static enum rc refuse_network(const char *dir, struct err *err)
 		return err_sys(err, "cannot open the database's directory '%s'", dir);
 	for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
 		if ((unsigned)fs.f_type == remote[i].type)
-			return err_set(err, RC_INVALID, "database refused: '%s' is on a network filesystem (%s)",
-			    dir, remote[i].name);
+			return err_set(err, RC_INVALID,
+			    "database refused: '%s' is on a network filesystem (%s)", dir,
+			    remote[i].name);
 	return RC_OK;
 }
 
@@ -173,13 +181,14 @@ static enum rc sync_directory(const char *dir, struct err *err)
  * they are made. Only the owner can change it, and need. */
 static void share_with_group(const char *database)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
 	struct stat st;
 	char path[4096];
 
 	for (int i = 0; i < 3; i++)
-		if (str_fmt(path, sizeof path, "%s%s", database, suffixes[i]) && stat(path, &st) == 0 &&
-		    (st.st_mode & 0777) != 0660 && chmod(path, 0660) < 0 && errno != EPERM)
+		if (str_fmt(path, sizeof path, "%s%s", database, suffixes[i]) &&
+		    stat(path, &st) == 0 && (st.st_mode & 0777) != 0660 && chmod(path, 0660) < 0 &&
+		    errno != EPERM)
 			log_warn("cannot set the mode of '%s': %s", path, strerror(errno));
 }
 
@@ -221,15 +230,15 @@ static enum rc set_pragmas(struct sqlite_conn *c, struct err *err)
 	static const struct {
 		const char *name, *value;
 	} pragmas[] = {
-		{ "synchronous", "1" },
-		{ "wal_autocheckpoint", "0" },
-		{ "foreign_keys", "1" },
-		{ "trusted_schema", "0" },
-		{ "recursive_triggers", "1" },
-		{ "temp_store", "2" },
-		{ "cache_size", "-2048" },
-		{ "mmap_size", "0" },
-		{ "journal_size_limit", "16777216" },
+	    {"synchronous", "1"},
+	    {"wal_autocheckpoint", "0"},
+	    {"foreign_keys", "1"},
+	    {"trusted_schema", "0"},
+	    {"recursive_triggers", "1"},
+	    {"temp_store", "2"},
+	    {"cache_size", "-2048"},
+	    {"mmap_size", "0"},
+	    {"journal_size_limit", "16777216"},
 	};
 	char sql[80], got[80];
 	enum rc rc;
@@ -256,10 +265,10 @@ static enum rc set_options(struct sqlite_conn *c, struct err *err)
 		int option, value;
 		const char *name;
 	} options[] = {
-		{ SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, "NO_CKPT_ON_CLOSE" },
-		{ SQLITE_DBCONFIG_DEFENSIVE, 1, "DEFENSIVE" },
-		{ SQLITE_DBCONFIG_DQS_DML, 0, "DQS_DML" },
-		{ SQLITE_DBCONFIG_DQS_DDL, 0, "DQS_DDL" },
+	    {SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, "NO_CKPT_ON_CLOSE"},
+	    {SQLITE_DBCONFIG_DEFENSIVE, 1, "DEFENSIVE"},
+	    {SQLITE_DBCONFIG_DQS_DML, 0, "DQS_DML"},
+	    {SQLITE_DBCONFIG_DQS_DDL, 0, "DQS_DDL"},
 	};
 
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
@@ -288,7 +297,8 @@ static enum rc use_wal(struct sqlite_conn *c, struct err *err)
 	rc = ask(c, "PRAGMA journal_mode = wal", got, sizeof got, err);
 	leave(c);
 	if (rc == RC_OK && strcmp(got, "wal") != 0)
-		rc = err_set(err, RC_DB, "database setting refused: journal_mode = %s, wanted wal", got);
+		rc = err_set(
+		    err, RC_DB, "database setting refused: journal_mode = %s, wanted wal", got);
 	return rc;
 }
 
@@ -298,10 +308,10 @@ static enum rc prepare_transactions(struct sqlite_conn *c, struct err *err)
 		const char *sql;
 		sqlite3_stmt **stmt;
 	} own[] = {
-		{ "BEGIN IMMEDIATE", &c->begin },
-		{ "BEGIN", &c->begin_read },
-		{ "COMMIT", &c->commit },
-		{ "ROLLBACK", &c->rollback },
+	    {"BEGIN IMMEDIATE", &c->begin},
+	    {"BEGIN", &c->begin_read},
+	    {"COMMIT", &c->commit},
+	    {"ROLLBACK", &c->rollback},
 	};
 
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
@@ -441,9 +451,10 @@ static void sq_rollback(void *conn)
 }
 
 /*
- * Fold the log into the database, under the lock. It starts anew with the next commit, provided that
- * nobody reads in it then. Readers that always overlap could keep it growing, so from a certain length on
- * RESTART waits a moment for those in the log: new ones do not enter it once it is folded.
+ * Fold the log into the database, under the lock. It starts anew with the next commit, provided
+ * that nobody reads in it then. Readers that always overlap could keep it growing, so from a
+ * certain length on RESTART waits a moment for those in the log: new ones do not enter it once it
+ * is folded.
  */
 static void fold(struct sqlite_conn *c)
 {
@@ -522,8 +533,8 @@ static enum rc sq_checkpoint(void *conn, struct err *err)
 /* ---- statements ----------------------------------------------------------------------------- */
 
 /* Parameters are $1 … $n and nothing else. To SQLite these are names, numbered as they appear, and
- * `$1::bigint` is another name. As many different ones as there are parameters, all of $1 … $n found:
- * then there is no other. */
+ * `$1::bigint` is another name. As many different ones as there are parameters, all of $1 … $n
+ * found: then there is no other. */
 static enum rc sq_prepare(void *conn, const char *text, void **out, struct err *err)
 {
 	struct sqlite_conn *c = conn;
@@ -543,14 +554,15 @@ static enum rc sq_prepare(void *conn, const char *text, void **out, struct err *
 	st = malloc(sizeof *st + (size_t)n * sizeof *st->index);
 	if (!st)
 		bug("out of memory");
-	*st = (struct sqlite_stmt){ .s = s, .conn = c, .n = n };
+	*st = (struct sqlite_stmt){.s = s, .conn = c, .n = n};
 	for (int i = 0; i < n; i++) {
 		snprintf(name, sizeof name, "$%d", i + 1);
 		st->index[i] = sqlite3_bind_parameter_index(s, name);
 		if (st->index[i] == 0) {
 			sqlite3_finalize(s);
 			free(st);
-			return err_set(err, RC_DB, "parameters are not $1 to $%d: %s is missing", n, name);
+			return err_set(
+			    err, RC_DB, "parameters are not $1 to $%d: %s is missing", n, name);
 		}
 	}
 	*out = st;
@@ -588,7 +600,8 @@ static enum rc sq_bind(void *stmt, size_t number, const struct db_arg *arg, stru
 		code = sqlite3_bind_int64(st->s, index, arg->i);
 		break;
 	case DB_ARG_TEXT:
-		code = sqlite3_bind_text64(st->s, index, arg->s, arg->len, SQLITE_STATIC, SQLITE_UTF8);
+		code =
+		    sqlite3_bind_text64(st->s, index, arg->s, arg->len, SQLITE_STATIC, SQLITE_UTF8);
 		break;
 	}
 	return code == SQLITE_OK ? RC_OK : sq_error(st->conn, code, "cannot bind", err);
@@ -661,27 +674,27 @@ static bool sq_broken(void *conn)
 }
 
 const struct db_engine db_engine_sqlite = {
-	.name = "sqlite",
-	.dialect = SQL_FOR_SQLITE,
-	.open = sq_open,
-	.close = sq_close,
-	.begin = sq_begin,
-	.begin_read = sq_begin_read,
-	.commit = sq_commit,
-	.rollback = sq_rollback,
-	.prepare = sq_prepare,
-	.finalize = sq_finalize,
-	.writes = sq_writes,
-	.parameters = sq_parameters,
-	.bind = sq_bind,
-	.step = sq_step,
-	.reset = sq_reset,
-	.changes = sq_changes,
-	.column_int = sq_column_int,
-	.column_text = sq_column_text,
-	.column_null = sq_column_null,
-	.script = sq_script,
-	.lease_clock_ms = sq_lease_clock_ms,
-	.checkpoint = sq_checkpoint,
-	.broken = sq_broken,
+    .name = "sqlite",
+    .dialect = SQL_FOR_SQLITE,
+    .open = sq_open,
+    .close = sq_close,
+    .begin = sq_begin,
+    .begin_read = sq_begin_read,
+    .commit = sq_commit,
+    .rollback = sq_rollback,
+    .prepare = sq_prepare,
+    .finalize = sq_finalize,
+    .writes = sq_writes,
+    .parameters = sq_parameters,
+    .bind = sq_bind,
+    .step = sq_step,
+    .reset = sq_reset,
+    .changes = sq_changes,
+    .column_int = sq_column_int,
+    .column_text = sq_column_text,
+    .column_null = sq_column_null,
+    .script = sq_script,
+    .lease_clock_ms = sq_lease_clock_ms,
+    .checkpoint = sq_checkpoint,
+    .broken = sq_broken,
 };
