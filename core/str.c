@@ -190,6 +190,26 @@ char *str_bytes(int64_t bytes, char out[static 16])
 	return out;
 }
 
+char *str_count(int64_t n, char out[static 32])
+{
+	char digits[24];
+	const char *from = digits;
+	char *to = out;
+	int left = snprintf(digits, sizeof digits, "%lld", (long long)n);
+
+	if (*from == '-') {
+		*to++ = *from++;
+		left--;
+	}
+	for (; left > 0; left--) {
+		*to++ = *from++;
+		if (left % 3 == 1 && left > 1)
+			*to++ = ',';
+	}
+	*to = '\0';
+	return out;
+}
+
 bool str_fmt(char *out, size_t size, const char *fmt, ...)
 {
 	va_list ap;

@@ -32,6 +32,9 @@ bool str_clean_name(const char *s, size_t len, char out[static 256]);
 /* "1.4 MB"-like text of a byte count (powers of 1000, one decimal under 10), into out. */
 char *str_bytes(int64_t bytes, char out[static 16]);
 
+/* "1,234,567", into out. */
+char *str_count(int64_t n, char out[static 32]);
+
 /* snprintf into a fixed buffer; false if it did not fit. */
 bool str_fmt(char *out, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4), warn_unused_result));
 

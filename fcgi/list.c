@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/str.h"
 #include "core/url.h"
 
 #define LIMIT_DEFAULT 25
@@ -167,12 +168,14 @@ static struct view *tab_view(struct arena *a, const struct job_filter *f, enum j
 {
 	const char *q = filter_query(a, f, false);
 	struct view *v = view_obj(a);
+	char text[32];
 
 	if (s != JOB_STATUS_MAX)
 		q = query_add(a, q, "status", job_status_name(s));
 	view_ref(v, "name", s == JOB_STATUS_MAX ? "all" : job_status_name(s));
 	view_ref(v, "label", s == JOB_STATUS_MAX ? "All" : status_labels[s]);
 	view_int(v, "n", n);
+	view_str(v, "n_text", str_count(n, text));
 	view_bool(v, "has_n", n > 0);
 	view_ref(v, "url", with_query(a, "/", q));
 	view_ref(v, "table_url", with_query(a, "/jobs/table", q));

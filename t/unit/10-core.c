@@ -123,6 +123,18 @@ static void byte_counts_read_well(void **state)
 	assert_string_equal(str_bytes(INT64_C(5000000000000), out), "5.0 TB");
 }
 
+static void counts_have_thousands(void **state)
+{
+	char out[32];
+
+	(void)state;
+	assert_string_equal(str_count(0, out), "0");
+	assert_string_equal(str_count(999, out), "999");
+	assert_string_equal(str_count(1000, out), "1,000");
+	assert_string_equal(str_count(-123456, out), "-123,456");
+	assert_string_equal(str_count(INT64_MIN, out), "-9,223,372,036,854,775,808");
+}
+
 static void iso_times_equal_the_c_library(void **state)
 {
 	char ours[CLOCK_ISO_SIZE], theirs[64];
@@ -263,6 +275,7 @@ int main(void)
 		cmocka_unit_test(utf8_is_checked_strictly),
 		cmocka_unit_test(names_are_cleaned_for_display),
 		cmocka_unit_test(byte_counts_read_well),
+		cmocka_unit_test(counts_have_thousands),
 		cmocka_unit_test(iso_times_equal_the_c_library),
 		cmocka_unit_test(durations_read_well),
 		cmocka_unit_test(uuids_sort_by_time_and_differ),
