@@ -150,7 +150,7 @@ static void add_output(struct attempt *at, const struct message_output *output)
 enum rc attempt_read(struct attempt *at, struct err *err)
 {
 	static struct message m;
-	enum rc rc;
+	enum rc rc = RC_DONE;
 
 	while (at->sock >= 0 && !(rc = message_receive(at->sock, &m, err))) {
 		switch (m.type) {
@@ -173,8 +173,6 @@ enum rc attempt_read(struct attempt *at, struct err *err)
 			return err_set(err, RC_INVALID, "unexpected message %u from a runner", m.type);
 		}
 	}
-	if (at->sock < 0)
-		return RC_DONE;
 	return rc == RC_BUSY ? RC_OK : rc;
 }
 

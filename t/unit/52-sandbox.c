@@ -192,7 +192,7 @@ static void a_namespace_that_lives_counts(void **state)
 
 static void removal_is_thorough_and_bounded(void **state)
 {
-	char uuid[UUID_SIZE], name[WORKDIR_NAME_SIZE], command[600], outside[100];
+	char uuid[UUID_SIZE], name[WORKDIR_NAME_SIZE], command[1000], outside[100];
 	int dir, lock, budget, turns = 0;
 	struct stat st;
 	struct err err;
