@@ -59,7 +59,8 @@ static enum rc prepare(struct attempt *at, struct host *h, struct launch *l, str
 enum rc attempt_start(struct attempt *at, struct host *h, const struct claim *c, const struct jobtype *type,
     struct err *err)
 {
-	struct launch l = { .log = -1, .lock = -1, .work = -1, .filter = &h->filter };
+	struct launch l = { .log = -1, .lock = -1, .work = -1, .filter = &h->filter,
+		.nursery = &h->nursery };
 	struct message_spec spec;
 	struct plan plan = { 0 };
 	enum rc rc;

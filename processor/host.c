@@ -53,7 +53,7 @@ enum rc host_init(struct host *h, const struct config *cfg, struct err *err)
 	enum rc rc;
 
 	*h = (struct host){ .cfg = cfg, .work = -1, .sandboxed = cfg->sandbox != SANDBOX_OFF,
-		.store = { .root = -1 } };
+		.store = { .root = -1 }, .nursery = { -1, -1 } };
 	buf_init(&h->filter);
 	rc = host_user(h, cfg, err);
 	if (!rc)
@@ -62,17 +62,20 @@ enum rc host_init(struct host *h, const struct config *cfg, struct err *err)
 		rc = store_open(cfg, &h->store, err);
 	if (!rc)
 		rc = workdir_open(cfg->work, &h->work, err);
-	if (rc)
+	if (rc) {
 		host_release(h);
-	else
-		cgroup_probe(&h->cgroups);
-	return rc;
+		return rc;
+	}
+	/* Before the nursery starts: with version 2 we move to another group. */
+	cgroup_probe(&h->cgroups);
+	return nursery_open(&h->nursery, err);
 }
 
 void host_release(struct host *h)
 {
 	buf_release(&h->filter);
 	store_close(&h->store);
+	nursery_close(&h->nursery);
 	if (h->work >= 0)
 		close(h->work);
 	h->work = -1;
@@ -180,7 +183,7 @@ static enum rc probe(struct host *h, const char *name, int work, int lock, struc
 		.timeout_ms = TEST_MS, .memory_bytes = TEST_MEMORY, .output_max_bytes = 1 << 20,
 		.log_max_bytes = 4096, .sandbox = 1, .drop = h->drop, .uid = h->uid, .gid = h->gid };
 	struct launch l = { .spec = &spec, .argv = argv, .env = env, .binds = binds, .bind_count = 2,
-		.filter = &h->filter, .lock = lock, .work = work };
+		.filter = &h->filter, .lock = lock, .work = work, .nursery = &h->nursery };
 	struct message_end end;
 	int pidfd, sock, fd;
 	pid_t pid;

@@ -11,6 +11,7 @@
 #include "core/jobtype.h"
 #include "core/store.h"
 #include "processor/cgroup.h"
+#include "processor/nursery.h"
 
 struct host {
 	const struct config *cfg;
@@ -19,6 +20,7 @@ struct host {
 	struct buf filter;   /* seccomp program */
 	int work;            /* the directory of work directories */
 	int64_t worker_id;
+	struct nursery nursery;
 	bool drop;           /* we are root: commands run as uid and gid */
 	uid_t uid;
 	gid_t gid;

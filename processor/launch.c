@@ -1,51 +1,34 @@
 /*
- * Spawning: posix_spawn, because it neither copies our page tables nor runs code of ours in the
- * child; descriptors are parked high first, so that none is overwritten before it is copied.
+ * Making runners and telling them what to do.
  */
 #include "processor/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/log.h"
 #include "processor/runner.h"
 
 #define PARKING 256
 
-static int spawn(pid_t *pid, const int fds[4])
+/* From the nursery if there is one; one that died is replaced. */
+static enum rc make_runner(struct nursery *nursery, const int fds[4], pid_t *pid, struct err *err)
 {
-	char name[] = RUNNER_ARGV0, *const argv[] = { name, NULL };
-	/* Set for developers only: messages of debug level. */
-	char debug[] = "DROPMILL_DEBUG=1", *const env[] = { getenv("DROPMILL_DEBUG") ? debug : NULL, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t set;
-	int rc;
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attr);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	for (int i = 0; i < 4; i++)
-		posix_spawn_file_actions_adddup2(&actions, fds[i], RUNNER_SOCKET + i);
-	posix_spawn_file_actions_addclosefrom_np(&actions, RUNNER_FD_END);
-	sigfillset(&set);
-	posix_spawnattr_setsigdefault(&attr, &set);
-	sigemptyset(&set);
-	posix_spawnattr_setsigmask(&attr, &set);
-	posix_spawnattr_setflags(&attr,
-	    POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	rc = posix_spawn(pid, "/proc/self/exe", &actions, &attr, argv, env);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
-	return rc;
+	if (nursery) {
+		if (nursery_fork(nursery, fds, pid, err) == RC_OK)
+			return RC_OK;
+		log_warn("%s; starting another", err->text);
+		if (nursery_open(nursery, err) == RC_OK && nursery_fork(nursery, fds, pid, err) == RC_OK)
+			return RC_OK;
+	}
+	errno = nursery_spawn(RUNNER_ARGV0, fds, 4, pid);
+	return errno ? err_sys(err, "cannot start a runner") : RC_OK;
 }
 
 static enum rc describe(const struct launch *l, int sock, struct err *err)
@@ -77,33 +60,29 @@ static enum rc describe(const struct launch *l, int sock, struct err *err)
 
 enum rc launch_runner(const struct launch *l, pid_t *pid, int *pidfd, int *sock, struct err *err)
 {
-	int pair[2], fds[4] = { -1, -1, -1, -1 }, failed = 0;
+	int pair[2], fds[4] = { -1, -1, -1, -1 };
 	enum rc rc = RC_OK;
 
 	*pid = -1;
+	*pidfd = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "cannot make a socket pair");
 	const int from[4] = { pair[1], l->log, l->lock, l->work };
-	for (int i = 0; i < 4 && !failed; i++)
+	/* High up, so that none is overwritten before it is copied. */
+	for (int i = 0; i < 4 && !rc; i++)
 		if ((fds[i] = fcntl(from[i], F_DUPFD_CLOEXEC, PARKING)) < 0)
-			failed = errno;
-	if (!failed)
-		failed = spawn(pid, fds);
+			rc = err_sys(err, "cannot copy a descriptor");
+	if (!rc)
+		rc = make_runner(l->nursery, fds, pid, err);
 	for (int i = 0; i < 4; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	close(pair[1]);
 	*sock = pair[0];
-	*pidfd = -1;
-	if (failed) {
-		errno = failed;
-		rc = err_sys(err, "cannot start a runner");
-	} else if ((*pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0) {
+	if (!rc && (*pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0)
 		rc = err_sys(err, "cannot watch a runner");
-	} else {
-		fcntl(*pidfd, F_SETFD, FD_CLOEXEC);
+	if (!rc)
 		rc = describe(l, *sock, err);
-	}
 	if (!rc) {
 		fcntl(*sock, F_SETFL, O_NONBLOCK);
 		return RC_OK;
@@ -112,9 +91,11 @@ enum rc launch_runner(const struct launch *l, pid_t *pid, int *pidfd, int *sock,
 	*sock = -1;
 	if (*pidfd >= 0)
 		close(*pidfd);
-	if (!failed) {
+	*pidfd = -1;
+	if (*pid > 0) {
 		kill(*pid, SIGKILL);
 		waitpid(*pid, NULL, 0);
 	}
+	*pid = -1;
 	return rc;
 }

@@ -1,5 +1,5 @@
 /*
- * Starting a runner: the same program under another name, with the few descriptors it needs, and its
+ * Starting a runner: the same program in another role, with the few descriptors it needs, and its
  * description sent over the socket. Nothing about the job is in its argv or environment.
  */
 #ifndef PROCESSOR_LAUNCH_H
@@ -9,6 +9,7 @@
 
 #include "core/buf.h"
 #include "processor/message.h"
+#include "processor/nursery.h"
 #include "processor/sandbox.h"
 
 /* Borrowed for the call. */
@@ -19,6 +20,7 @@ struct launch {
 	size_t bind_count;
 	const struct buf *filter;             /* seccomp program; may be empty without sandbox */
 	int log, lock, work;                  /* see processor/runner.h */
+	struct nursery *nursery;              /* NULL: execute the program anew */
 };
 
 /* Start it and send everything up to MESSAGE_START. *sock is O_CLOEXEC and non-blocking, *pidfd becomes

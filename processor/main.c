@@ -1,6 +1,6 @@
 /*
  * dropmill-processor: claims jobs and runs their commands. Runs in the foreground, speaks on stderr.
- * Started under the name of a runner it is one.
+ * Started under the name of a runner or a nursery it is one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/sniff.h"
 #include "core/version.h"
+#include "processor/nursery.h"
 #include "processor/runner.h"
 #include "processor/supervisor.h"
 
@@ -55,6 +56,8 @@ int main(int argc, char **argv)
 	sniff_child(argc, argv);
 	if (argc == 1 && strcmp(argv[0], RUNNER_ARGV0) == 0)
 		return runner_main();
+	if (argc == 1 && strcmp(argv[0], NURSERY_ARGV0) == 0)
+		return nursery_main();
 	log_init("dropmill-processor");
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-n") == 0) {

@@ -528,6 +528,7 @@ int runner_main(void)
 	enum rc rc;
 
 	log_init("dropmill-runner");
+	prctl(PR_SET_NAME, "dropmill-runner");
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return 71;
 	signal(SIGPIPE, SIG_IGN);

@@ -8,7 +8,7 @@ use lib "$FindBin::Bin/lib";
 use Digest::SHA qw(sha256_hex);
 use Test::More;
 use Time::HiRes qw(sleep time);
-use Dropmill::Process qw(alive children wait_until with_text);
+use Dropmill::Process qw(alive wait_until with_text);
 use Dropmill::Processor;
 
 my %script = (
@@ -105,7 +105,7 @@ sub cancel {
 	my ($p, $pid) = @_;
 	my $id = $p->submit('stubborn');
 	ok($p->step($id, qr/running/), 'a stubborn job runs');
-	my @runner = children($pid);
+	my @runner = $p->runners($pid);
 	is(scalar @runner, 1, 'it has a runner');
 	my @before = with_text('3333');
 	cmp_ok(scalar @before, '>', 1, 'and processes in sessions of their own');
@@ -124,7 +124,7 @@ sub cancel {
 	$p->dropmill('job', 'retry', $id);
 	my $most = 0;
 	wait_until(10, sub {
-		my @now = children($pid);
+		my @now = $p->runners($pid);
 		$most = @now if @now > $most;
 		return $p->job($id)->{attempt} == 3;
 	});

@@ -7,7 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes qw(sleep time);
-use Dropmill::Process qw(alive children descendants wait_until with_text);
+use Dropmill::Process qw(alive descendants wait_until with_text);
 use Dropmill::Processor;
 
 my @user = $> == 0 ? (undef, 'nobody') : (undef);
@@ -36,7 +36,7 @@ sub killed_runner {
 	my $pid = $p->start;
 	my $id = $p->submit('waits');
 	ok($p->step($id, qr/running/), 'a job runs');
-	my ($runner) = children($pid);
+	my ($runner) = $p->runners($pid);
 	my @all = descendants($runner);
 	kill 'KILL', $runner;
 	ok(wait_until(10, sub { $p->job($id)->{attempt} == 2 }), 'its runner is killed: a second attempt');
@@ -51,9 +51,9 @@ sub killed_runner {
 	unlink "$p->{dir}/scripts/go";
 	$id = $p->submit('waits');
 	for my $n (1 .. 3) {
-		ok($p->step($id, qr/running/) && wait_until(10, sub { $p->job($id)->{attempt} == $n && children($pid) }),
+		ok($p->step($id, qr/running/) && wait_until(10, sub { $p->job($id)->{attempt} == $n && $p->runners($pid) }),
 			"attempt $n");
-		kill 'KILL', children($pid);
+		kill 'KILL', $p->runners($pid);
 		wait_until(10, sub { my $j = $p->job($id); $j->{attempt} > $n || $j->{status} ne 'processing' });
 	}
 	$job = $p->finished($id);
@@ -124,7 +124,7 @@ sub frozen_processor {
 	my $first = $p->start;
 	my $id = $p->submit('waits');
 	ok($p->step($id, qr/running/), 'a job runs');
-	my ($runner) = children($first);
+	my ($runner) = $p->runners($first);
 	my $second = $p->start;
 	kill 'STOP', $first, $runner;
 	ok(wait_until(15, sub { $p->job($id)->{attempt} == 2 }), 'its processor freezes: another takes it');
@@ -132,7 +132,7 @@ sub frozen_processor {
 	my $job = $p->finished($id);
 	is($job->{status}, 'completed', 'and completes it');
 	kill 'CONT', $first, $runner;
-	ok(wait_until(10, sub { !children($first) }), 'the first wakes and gives up its attempt');
+	ok(wait_until(10, sub { !$p->runners($first) }), 'the first wakes and gives up its attempt');
 	my $again = $p->job($id);
 	is_deeply([ @$again{qw(status attempt result updated_at)} ], [ @$job{qw(status attempt result updated_at)} ],
 		'which changes nothing');

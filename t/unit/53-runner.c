@@ -43,6 +43,8 @@ struct run {
 static char top[64];
 static struct buf filter;
 static int number;
+static struct nursery nursery = { -1, -1 };
+static bool use_nursery;
 
 static void write_file(const char *path, const char *text)
 {
@@ -92,7 +94,8 @@ static void begin(struct run *r, const char *script)
 	log = openat(r->work, "log", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	assert_int_equal(flock(r->lock, LOCK_EX), 0);
 	struct launch l = { .spec = &r->spec, .argv = argv, .env = env, .binds = binds, .bind_count = 2,
-		.filter = &filter, .log = log, .lock = r->lock, .work = r->work };
+		.filter = &filter, .log = log, .lock = r->lock, .work = r->work,
+		.nursery = use_nursery ? &nursery : NULL };
 	r->ms = clock_boot_ms();
 	if (launch_runner(&l, &r->pid, &r->pidfd, &r->sock, &err))
 		fail_msg("%s", err.text);
@@ -498,6 +501,24 @@ static void start_is_quick(void **state)
 	assert_true(best < 2000);
 }
 
+static void a_nursery_forks_runners_and_is_replaced(void **state)
+{
+	(void)state;
+	use_nursery = true;
+	for (int i = 0; i < 4; i++) {
+		struct run *r = new_run();
+
+		if (i == 2)
+			kill(nursery.pid, SIGKILL);
+		run_script(r, "ls /proc/self/fd | tr '\\n' ' '; exit 7");
+		assert_int_equal(r->end.exit_code, 7);
+		assert_string_equal(r->end.result, "0 1 2 3 4");
+		free(r);
+	}
+	use_nursery = false;
+	nursery_close(&nursery);
+}
+
 static int set_up(void **state)
 {
 	struct err err;
@@ -523,6 +544,8 @@ int main(int argc, char **argv)
 	sniff_child(argc, argv);
 	if (argc == 1 && strcmp(argv[0], RUNNER_ARGV0) == 0)
 		return runner_main();
+	if (argc == 1 && strcmp(argv[0], NURSERY_ARGV0) == 0)
+		return nursery_main();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reports_progress_result_and_outputs),
 		cmocka_unit_test(exit_codes_come_through),
@@ -539,6 +562,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_log_is_bounded),
 		cmocka_unit_test(a_sandbox_that_fails_is_a_fault),
 		cmocka_unit_test(without_a_sandbox_it_works_too),
+		cmocka_unit_test(a_nursery_forks_runners_and_is_replaced),
 		cmocka_unit_test(start_is_quick),
 	};
 

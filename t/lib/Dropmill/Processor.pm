@@ -188,7 +188,7 @@ sub sql {
 # Pids of the runners of a processor.
 sub runners {
 	my ($self, $pid) = @_;
-	return children($pid);
+	return grep { ($self->_read("/proc/$_/comm") // '') eq "dropmill-runner\n" } children($pid);
 }
 
 # Names in the work directory that belong to attempts.
