@@ -46,12 +46,13 @@ static enum rc answer(struct app *app, char *const *env, struct request *r, stru
 
 	log_context("req=%s", r->id);
 	if (rc != RC_OK)
-		return response_fail(resp, 400, NULL, err, "%s", arena_strdup(r->arena, err->text));
+		rc = response_fail(resp, 400, NULL, err, "%s", arena_strdup(r->arena, err->text));
 	if (strcmp(request_param(r, PARAM_ADMIT), "1") == 0) {
-		gate_admit(app, r, resp);
+		gate_admit(app, r, resp, rc, err);
 		return RC_OK;
 	}
-	rc = gate_pass(app, r, resp, err);
+	if (rc == RC_OK)
+		rc = gate_pass(app, r, resp, err);
 	return rc == RC_OK ? r->route->handler(app, r, resp, err) : rc;
 }
 
@@ -67,7 +68,7 @@ void app_answer(struct app *app, char *const *env, struct body_source body, stru
 	rc = answer(app, env, r, resp, &err);
 	if (rc != RC_OK)
 		response_error(app, r, resp, rc, &err);
-	body_unspool(app, r);
+	body_unspool(r);
 	log_context_clear();
 }
 

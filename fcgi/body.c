@@ -83,17 +83,17 @@ enum rc body_spool(struct app *app, struct request *r, struct response *resp, st
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "cannot make a file in spool '%s'", app->cfg->spool);
-	r->param[PARAM_BODY_FILE] = path;
+	r->param[PARAM_BODY_FILE] = r->spooled = path;
 	rc = copy_body(r, fd, resp, err);
 	if (close(fd) < 0 && rc == RC_OK)
 		rc = err_sys(err, "cannot write to the spool");
 	return rc;
 }
 
-void body_unspool(struct app *app, const struct request *r)
+void body_unspool(const struct request *r)
 {
-	if (app->spool_body && *request_param(r, PARAM_BODY_FILE))
-		unlink(r->param[PARAM_BODY_FILE]);
+	if (r->spooled)
+		unlink(r->spooled);
 }
 
 enum rc body_open(struct app *app, const struct request *r, int *fd, int64_t *size, struct response *resp,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/log.h"
 #include "core/str.h"
 #include "fcgi/body.h"
 #include "fcgi/route.h"
@@ -177,32 +178,40 @@ static const char *plain(struct arena *a, const char *s)
 	return out;
 }
 
-void gate_admit(struct app *app, struct request *r, struct response *resp)
+/* What of an upload can be checked before its body is there. */
+static enum rc check_declared(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	const char *declared = request_param(r, PARAM_DECLARED);
-	struct err err = { 0 };
 	int64_t size = -1;
-	enum rc rc = check_head(app, r, resp, &err);
+	enum rc rc = check_head(app, r, resp, err);
 
 	/* Without a body the request may as well be refused in full by its handler, with Allow. */
 	if (rc != RC_OK && resp->why.status == 405 && (r->method & METHOD_SAFE) && !*declared)
-		rc = RC_OK;
-	else if (rc == RC_OK && *declared && !str_int(declared, 0, INT64_MAX, &size))
-		rc = response_fail(resp, 400, NULL, &err, "bad Content-Length");
-	else if (rc == RC_OK && r->route->body == BODY_FILE)
-		rc = check_upload(app, size, resp, &err);
+		return RC_OK;
+	if (rc == RC_OK && *declared && !str_int(declared, 0, INT64_MAX, &size))
+		return response_fail(resp, 400, NULL, err, "bad Content-Length");
+	if (rc == RC_OK && r->route->body == BODY_FILE)
+		rc = check_upload(app, size, resp, err);
+	return rc;
+}
+
+void gate_admit(struct app *app, struct request *r, struct response *resp, enum rc rc, struct err *err)
+{
+	int status = 500;
+
+	if (rc == RC_OK)
+		rc = check_declared(app, r, resp, err);
+	if (rc != RC_OK && resp->why.status)
+		status = resp->why.status;
+	else if (rc != RC_OK)
+		log_error("admission failed: %s", err->text);
+	response_clear(resp, r->arena);
 	if (rc == RC_OK) {
-		response_clear(resp, r->arena);
 		resp->status = 204;
 		return;
 	}
-	if (!resp->why.status)
-		response_error(app, r, resp, rc, &err);
-	int status = resp->why.status ? resp->why.status : resp->status;
-	const char *why = plain(r->arena, err.text);
-
-	response_clear(resp, r->arena);
 	resp->status = 403;
 	response_header(resp, "X-Deny", "%d", status);
-	response_header(resp, "X-Why", "%s", status == 500 ? "something went wrong on the server" : why);
+	response_header(resp, "X-Why", "%s",
+	    status == 500 ? "something went wrong on the server" : plain(r->arena, err->text));
 }

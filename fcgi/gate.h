@@ -12,7 +12,8 @@
 enum rc gate_pass(struct app *app, struct request *r, struct response *resp, struct err *err);
 
 /* Admission, for nginx, before a body is received: what needs no body. The answer is always complete:
- * 204, or 403 with X-Deny (the status to give) and X-Why (the sentence). */
-void gate_admit(struct app *app, struct request *r, struct response *resp);
+ * 204, or 403 with X-Deny (the status to give) and X-Why (the sentence). rc and err say what was wrong with
+ * the request before it came here. */
+void gate_admit(struct app *app, struct request *r, struct response *resp, enum rc rc, struct err *err);
 
 #endif

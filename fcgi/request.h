@@ -69,6 +69,7 @@ struct request {
 	struct pairs query, form, cookies;
 	int64_t content_length; /* -1: not given */
 	struct body_source body;
+	const char *spooled; /* a body file that we made ourselves; NULL: nginx did */
 	/* From here on filled by the gate. */
 	const struct route *route;
 	struct scope scope;

@@ -108,7 +108,7 @@ sub request {
 		$answer{headers}{ lc $name } = $value;
 	}
 	($answer{status}) = ($answer{headers}{status} // '') =~ /^(\d{3}) \S/ or die "no status: $head";
-	$answer{json} = JSON::PP::decode_json($content) if ($answer{headers}{'content-type'} // '') =~ /json/;
+	$answer{json} = JSON::PP::decode_json($content) if length $content && ($answer{headers}{'content-type'} // '') =~ /json/;
 	return \%answer;
 }
 
@@ -123,6 +123,7 @@ sub files {
 # One statement on the database, while nothing else has it open. Rows are lines, columns parted by |.
 sub sql {
 	my ($self, $text) = @_;
+	utf8::encode($text) if utf8::is_utf8($text);
 	my ($status, $out) = $self->spawn({ PATH => $ENV{PATH} }, $text, 'sqlite3', '-bail', "$self->{dir}/dropmill.db");
 	die "sqlite3: $self->{stderr}" if $status;
 	chomp $out;

@@ -1,0 +1,107 @@
+# Every route of the table is asked for here, and its answer checked for status and form. A route that
+# is added without a row fails; so does a row whose route is gone.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Dropmill::Cgi;
+use Test::More;
+
+my $web = Dropmill::Cgi->new;
+$ENV{BUILD} //= "$FindBin::Bin/../build";
+my $made = $web->request(PUT => '/jobs/upload/a.txt', body => "hello\n");
+is($made->{status}, 201, 'a job to ask for') or BAIL_OUT($made->{raw} . $web->{stderr});
+my $job = $made->{json}{jobs}[0]{uuid};
+
+sub another {
+	return $web->request(PUT => '/jobs/upload/b.txt', body => "more\n")->{json}{jobs}[0]{uuid};
+}
+
+# method and pattern => [ sub that makes the request, status, content type ]
+my $json = qr{^application/json$};
+my $html = qr{^text/html; charset=utf-8$};
+my %row = (
+	'GET /' => [sub { $web->request(GET => '/') }, 200, $html],
+	'POST /jobs' => [
+		sub {
+			$web->request(POST => '/jobs', content_type => 'multipart/form-data; boundary=x',
+				body => "--x\r\nContent-Disposition: form-data; name=\"files\"; filename=\"c\"\r\n\r\nc\r\n--x--\r\n");
+		}, 201, $json
+	],
+	'PUT /jobs/upload/{filename}' => [sub { $web->request(PUT => '/jobs/upload/d', body => 'd') }, 201, $json],
+	'GET /jobs/table' => [sub { $web->request(GET => '/jobs/table', hx_request => 'true') }, 200, $html],
+	'GET /jobs/{job}' => [sub { $web->request(GET => "/jobs/$job") }, 200, $html],
+	'DELETE /jobs/{job}' => [sub { $web->request(DELETE => '/jobs/' . another()) }, 204, undef],
+	'POST /jobs/{job}/cancel' => [sub { $web->request(POST => "/jobs/$job/cancel") }, 200, $json],
+	'POST /jobs/{job}/retry' => [sub { $web->request(POST => "/jobs/$job/retry") }, 200, $json],
+	'POST /jobs/{job}/delete' =>
+		[sub { $web->request(POST => '/jobs/' . another() . '/delete', accept => 'text/html') }, 303, undef],
+	'GET /jobs/{job}/files/in/{name}' => [sub { $web->request(GET => "/jobs/$job/files/in/a.txt") }, 200, qr{^text/plain$}],
+	'GET /jobs/{job}/files/out/{path}' =>
+		[sub { $web->request(GET => "/jobs/$job/files/out/x/y.txt") }, 404, $html],
+	'GET /jobs/{job}/log' => [sub { $web->request(GET => "/jobs/$job/log") }, 200, qr{^text/plain; charset=utf-8$}],
+	'GET /healthz' => [sub { $web->request(GET => '/healthz') }, 200, $json],
+	'GET /readyz' => [sub { $web->request(GET => '/readyz') }, 503, $json],
+);
+
+my %known;
+for (split /\n/, $web->run("$ENV{BUILD}/dropmill-web", '--routes')) {
+	my ($methods, $pattern, $access, $body, $doc) = split /\t/;
+	like($access, qr/^(?:public|viewer|member|admin|operator)$/, "$pattern has an access");
+	like($body, qr/^(?:none|form|file)$/, "$pattern has a body policy");
+	ok(length $doc, "$pattern says what it is for");
+	for my $method (split /, /, $methods) {
+		$known{"$method $pattern"} = 1;
+		ok($row{"$method $pattern"}, "$method $pattern is tested here");
+		# What changes something is for members, and a GET changes nothing.
+		isnt($access, 'viewer', "$method $pattern is not for viewers") if $method ne 'GET';
+	}
+}
+ok($known{$_}, "$_ is still a route") for sort keys %row;
+
+# In this order: cancel comes before retry.
+for my $name (sort keys %row) {
+	my ($ask, $status, $type) = @{ $row{$name} };
+	my $answer = $ask->();
+	is($answer->{status}, $status, "$name answers $status") or diag $answer->{raw}, $web->{stderr};
+	if ($type) { like($answer->{headers}{'content-type'}, $type, "$name: type") }
+	else { is($answer->{headers}{'content-type'}, undef, "$name: no type, no body"); is($answer->{content}, '') }
+	is($answer->{headers}{'cache-control'}, 'private, no-cache', "$name: not for shared caches");
+}
+
+# A trailing slash changes nothing; HEAD is GET without the body.
+for my $path ('/jobs/table', "/jobs/$job", "/jobs/$job/log", '/healthz') {
+	my ($plain, $slash, $head) = map { $web->request(@$_) } [GET => $path], [GET => "$path/"], [HEAD => $path];
+	is($slash->{status}, $plain->{status}, "$path/ is $path");
+	is($head->{status}, $plain->{status}, "HEAD $path");
+	is($head->{content}, '', "HEAD $path has no body");
+	is($head->{headers}{'content-type'}, $plain->{headers}{'content-type'}, "HEAD $path: same type");
+}
+
+# A job by its number and by its uuid in either case.
+my $id = $web->request(GET => "/jobs/$job", accept => 'application/json')->{json}{job}{id};
+for my $key ($id, uc $job) {
+	is($web->request(GET => "/jobs/$key", accept => 'application/json')->{json}{job}{uuid}, $job, "job by $key");
+}
+is($web->request(GET => "/jobs/$_")->{status}, 404, "no job $_")
+	for 0, -1, 999, '1x', '00000000-0000-7000-8000-000000000000', 'table2', '%31%20';
+
+# Unknown paths, and paths that no client writes by mistake.
+is($web->request(GET => $_)->{status}, 404, "nothing at $_")
+	for '/x', '/jobs/table/x', "/jobs/$job/x", '/jobs/upload', "/jobs/$job/files/in", '/_admit', '/_store/aa/bb',
+	"/jobs/$job/files/in/%2e%2e%2fx";
+is($web->request(GET => $_)->{status}, 400, "malformed: $_")
+	for '/..', '/jobs/../x', '/jobs//table', '/jobs/%2e%2e/x', '/%', '/%zz', '/jobs/%00', '//', 'jobs',
+	'/' . ('a/' x 40) . 'a', '/?a=%', '/?' . join('&', map { "a$_=1" } 1 .. 101);
+is($web->request(GET => 'http://localhost/healthz')->{status}, 200, 'an absolute request target');
+
+# Methods: 405 says what would do.
+for my $case (['DELETE', '/', 'GET, HEAD'], ['POST', '/jobs/table', 'GET, HEAD'], ['DELETE', '/jobs/table', 'GET, HEAD'],
+	['GET', '/jobs', 'POST'], ['GET', "/jobs/$job/cancel", 'POST'], ['POST', '/jobs/upload/x', 'PUT'],
+	['PUT', "/jobs/$job", 'GET, HEAD, DELETE'], ['BREW', '/', 'GET, HEAD'], ['OPTIONS', '/healthz', 'GET, HEAD']) {
+	my ($method, $path, $allow) = @$case;
+	my $answer = $web->request($method => $path);
+	is($answer->{status}, 405, "$method $path");
+	is($answer->{headers}{allow}, $allow, "$method $path: Allow");
+}
+done_testing;
