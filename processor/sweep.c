@@ -100,28 +100,28 @@ static void sweep_entry(struct supervisor *sv, const char *name)
 		log_info("swept a file of the store without a row name=%s", name);
 }
 
-/* Some entries of the store, at most *budget. */
+/* Some entries of the store. A bucket that is not there costs nothing. */
 static void sweep_store(struct supervisor *sv, int budget)
 {
-	while (budget > 0) {
-		struct dirent *e;
+	struct dirent *e;
 
-		if (!walk.dir && !(walk.dir = open_bucket(sv, walk.bucket))) {
-			budget--;
-		} else if ((e = readdir(walk.dir))) {
+	while (budget > 0) {
+		if (!walk.dir)
+			walk.dir = open_bucket(sv, walk.bucket);
+		if (walk.dir && (e = readdir(walk.dir))) {
 			sweep_entry(sv, e->d_name);
 			budget--;
 			continue;
-		} else {
+		}
+		if (walk.dir)
 			closedir(walk.dir);
-			walk.dir = NULL;
-		}
-		if (++walk.bucket >= 512) {
-			walk.bucket = 0;
-			walk.rest_until = clock_boot_ms() + (sv->cfg->sweep_age_ms < REST_MS ?
-			    sv->cfg->sweep_age_ms : REST_MS);
-			return;
-		}
+		walk.dir = NULL;
+		if (++walk.bucket < 512)
+			continue;
+		walk.bucket = 0;
+		walk.rest_until = clock_boot_ms() +
+		    (sv->cfg->sweep_age_ms < REST_MS ? sv->cfg->sweep_age_ms : REST_MS);
+		return;
 	}
 }
 

@@ -1,0 +1,123 @@
+#!/usr/bin/perl
+# What a processor does besides jobs: what it tells its service manager, what it sweeps, how it deals with
+# a runner that hangs, with a type that this host cannot run, and with wrong settings.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use IO::Socket::UNIX;
+use Socket qw(SOCK_DGRAM);
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Dropmill::Process qw(alive descendants wait_until with_text);
+use Dropmill::Processor;
+
+subtest 'a service manager is told' => sub {
+	my $p = Dropmill::Processor->new;
+	my $path = "$p->{top}/notify";
+	my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $path) or die "$path: $!";
+	chmod 0777, $path;
+	$socket->blocking(0);
+	my @told;
+	my $told = sub {
+		my ($want) = @_;
+		my $text;
+		push @told, split /\n/, $text while defined $socket->recv($text, 4096) && length $text;
+		return scalar grep { $_ eq $want } @told;
+	};
+	my $pid = $p->start(env => { NOTIFY_SOCKET => $path, WATCHDOG_USEC => 3000000 });
+	ok(wait_until(5, sub { $told->('READY=1') }), 'READY=1');
+	ok(wait_until(5, sub { $told->('WATCHDOG=1') > 1 }), 'WATCHDOG=1, again and again');
+	# Somebody holds the database: a turn cannot end, so nobody is told that all is well.
+	open my $lock, '>>', "$p->{dir}/dropmill.db-cur.lock" or die $!;
+	flock $lock, 2 or die $!;
+	kill 'HUP', $pid; # publishing needs to write
+	sleep 1;
+	$told->('');
+	my $before = $told->('WATCHDOG=1');
+	sleep 2.5;
+	is($told->('WATCHDOG=1'), $before, 'no WATCHDOG=1 while a turn hangs at the database');
+	close $lock;
+	ok(wait_until(5, sub { $told->('WATCHDOG=1') > $before }), 'WATCHDOG=1 when it goes on');
+	$p->kill_it(TERM => $pid);
+	ok($told->('STOPPING=1'), 'STOPPING=1');
+};
+
+subtest 'what nobody came for is swept' => sub {
+	my $p = Dropmill::Processor->new(config => { sweep_age => '2s' });
+	$p->type('good', "echo x >\"\$2/x\"\necho a line\n");
+	my $uuid = '01900000-0000-7000-8000-0000000000';
+	my $pid = $p->start;
+	my $job = $p->finished($p->submit('good'));
+	mkdir "$p->{dir}/$_" for map { ("store/$_", "store/log/$_") } qw(aa bb);
+	my @orphans = map { "$p->{dir}/$_" } 'spool/0000000001', "store/aa/${uuid}aa", "store/log/bb/${uuid}bb";
+	my $other = "$p->{dir}/store/aa/README";
+	$p->write($_, 'x') for @orphans, $other;
+	sleep 1;
+	is(scalar(grep { -e } @orphans), 3, 'what is young stays');
+	ok(wait_until(20, sub { !grep { -e } @orphans }), 'what is old and belongs to nobody goes') or diag grep { -e } @orphans;
+	ok(-e $other, 'what is none of ours stays');
+	is($p->output($job, 'x'), "x\n", 'what has a row stays');
+	is($p->job_log($job), "a line\n", 'so does its log');
+	# a directory that an attempt of no living processor left, full of traps
+	my $dead = "$p->{dir}/work/${uuid}cc-1";
+	system("mkdir -p $dead/out/locked && touch $dead/out/locked/f && ln -s / $dead/out/root && chmod 0 $dead/out/locked"
+		. " && echo 'worker 99' >$dead/lock") == 0 or die;
+	ok(wait_until(15, sub { !-e $dead }), 'a work directory of the dead goes');
+	ok(-d '/usr', 'and nothing it pointed to');
+};
+
+subtest 'a runner that hangs' => sub {
+	my $p = Dropmill::Processor->new;
+	$p->type('long', "echo '1% running'\nsleep 5555\n", attempts => 2);
+	my $pid = $p->start;
+	my $id = $p->submit('long');
+	ok($p->step($id, qr/running/), 'a job runs');
+	my ($runner) = $p->runners($pid);
+	my @all = descendants($runner);
+	kill 'STOP', $runner;
+	my $start = time;
+	$p->dropmill('job', 'cancel', $id);
+	ok(wait_until(5, sub { !grep { alive($_) } @all, $runner }), 'a stopped runner is killed when its job is cancelled');
+	cmp_ok(time - $start, '<', 3, 'within 3 s');
+	is($p->job($id)->{status}, 'cancelled', 'cancelled');
+	ok(wait_until(5, sub { $p->sql("SELECT count(*) FROM jobs WHERE lease_token IS NOT NULL") == 0 }), 'no lease is left');
+	ok(!$p->leftovers, 'no work directory');
+	is($p->kill_it(TERM => $pid), 0, 'a clean end');
+};
+
+subtest 'a type this host cannot run' => sub {
+	my $p = Dropmill::Processor->new;
+	$p->type('lost', "exit 0\n", read => "$p->{top}/optional");
+	$p->type('good', "echo fine\n");
+	my $pid = $p->start;
+	my $id = $p->submit('lost');
+	ok(wait_until(10, sub { $p->log =~ /no job of this type is claimed for a minute/ }), 'it is suspended') or diag $p->log;
+	my $job = $p->job($id);
+	is($job->{status}, 'pending', 'its job waits');
+	is($job->{retry_count}, 0, 'which counts nothing');
+	is($p->finished($p->submit('good'))->{result}, 'fine', 'others run');
+	ok(!$p->leftovers, 'no work directory is left');
+};
+
+subtest 'settings' => sub {
+	my $p = Dropmill::Processor->new;
+	my $program = ($ENV{BUILD} // "$FindBin::Bin/../build") . '/dropmill-processor';
+	my $out = qx($program -n -c $p->{dir}/dropmill.conf 2>&1);
+	is($?, 0, '-n: fine');
+	like($out, qr/^workers = 4$/m, 'it prints the settings');
+	ok(!-e "$p->{dir}/work", 'and makes nothing');
+	$p->write("$p->{dir}/dropmill.conf", "workers = many\n");
+	$out = qx($program -n -c $p->{dir}/dropmill.conf 2>&1);
+	is($? >> 8, 78, 'a bad value ends it');
+	like($out, qr/dropmill\.conf:1: /, 'with file and line');
+	qx($program --nonsense 2>&1);
+	is($? >> 8, 64, 'so does an unknown option');
+	if ($> == 0) {
+		$p->write("$p->{dir}/dropmill.conf", "run_user = root\n");
+		$out = qx($program -n -c $p->{dir}/dropmill.conf 2>&1);
+		is($? >> 8, 78, 'commands never run as root');
+	}
+};
+
+done_testing;
