@@ -212,6 +212,8 @@
 	byId('files').addEventListener('change', chosen);
 	form.addEventListener('submit', chosen);
 	addEventListener('paste', (event) => {
+		if (event.target.closest?.('input, textarea'))
+			return; // copied cells carry a picture of themselves besides their text
 		if (event.clipboardData?.files.length) {
 			event.preventDefault();
 			add([...event.clipboardData.files]);

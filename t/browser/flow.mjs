@@ -43,12 +43,22 @@ const seen = await page.evaluate(() => [...window.seen['long.bin']]);
 ok(/^(Pending )?Processing Completed$/.test(seen.join(' ')), 'the states came in order', seen);
 ok(await page.locator('#sending').isHidden(), 'the list of uploads has gone');
 
+const paste = (selector) => page.evaluate((at) => {
+	const data = new DataTransfer();
+	data.items.add(new File(['pasted'], `pasted into ${at}.txt`));
+	document.querySelector(at).dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
+}, selector);
+await paste('#q');
+await paste('main');
+await row(page, 'pasted into main').waitFor();
+is(await row(page, 'pasted into #q').count(), 0, 'files are pasted into the page, not into a field');
+
 // ---- what is refused says why ------------------------------------------------------------------------
 await drop(page, [['nothing.csv', '']]);
-is(await page.locator('#queue li .say').innerText(), 'it is empty', 'an empty file is refused with a reason');
+is(await page.locator('#queue .refused .say').innerText(), 'it is empty', 'an empty file is refused with a reason');
 await page.click('#stop-all');
 await drop(page, [['large.bin', 'x'.repeat(1500000)]]);
-ok(/larger than/.test(await page.locator('#queue li .say').innerText()), 'so is one over the limit');
+ok(/larger than/.test(await page.locator('#queue .refused .say').innerText()), 'so is one over the limit');
 await page.click('#stop-all');
 
 // What the server refuses it says itself, and what it may take later can be sent again.
