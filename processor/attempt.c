@@ -29,8 +29,8 @@
 
 static void end_as(struct attempt *at, enum run_cause cause, const char *text)
 {
-	at->end = (struct message_end){ .cause = (int32_t)cause, .cpu_ms = -1, .peak_bytes = -1,
-		.log_bytes = -1 };
+	at->end = (struct message_end){
+	    .cause = (int32_t)cause, .cpu_ms = -1, .peak_bytes = -1, .log_bytes = -1};
 	snprintf(at->end.last_error, sizeof at->end.last_error, "%s", text);
 	at->ended = true;
 }
@@ -45,8 +45,8 @@ static enum rc prepare(struct attempt *at, struct host *h, struct launch *l, str
 	/* One of the same number can only be a leftover: attempts are numbered by the database. */
 	if (faccessat(h->work, at->name, F_OK, 0) == 0 && !workdir_alive(h->work, at->name, &owner))
 		workdir_remove(h->work, at->name, &budget);
-	rc = workdir_make(h->work, at->name, h->worker_id, h->drop ? h->uid : (uid_t)-1, h->gid, &at->work,
-	    &l->lock, err);
+	rc = workdir_make(h->work, at->name, h->worker_id, h->drop ? h->uid : (uid_t)-1, h->gid,
+	    &at->work, &l->lock, err);
 	l->work = at->work;
 	if (!rc)
 		rc = store_log_open(&h->store, at->uuid, &l->log, err);
@@ -56,26 +56,32 @@ static enum rc prepare(struct attempt *at, struct host *h, struct launch *l, str
 	return rc;
 }
 
-enum rc attempt_start(struct attempt *at, struct host *h, const struct claim *c, const struct jobtype *type,
-    struct err *err)
+enum rc attempt_start(struct attempt *at, struct host *h, const struct claim *c,
+    const struct jobtype *type, struct err *err)
 {
-	struct launch l = { .log = -1, .lock = -1, .work = -1, .filter = &h->filter,
-		.nursery = &h->nursery };
+	struct launch l = {
+	    .log = -1, .lock = -1, .work = -1, .filter = &h->filter, .nursery = &h->nursery};
 	struct message_spec spec;
-	struct plan plan = { 0 };
+	struct plan plan = {0};
 	enum rc rc;
 
-	*at = (struct attempt){ .job_id = c->job.id, .number = c->job.attempt,
-		.retry_count = c->job.retry_count, .pid = -1, .pidfd = -1, .sock = -1, .work = -1,
-		.claimed_ms = clock_boot_ms() };
+	*at = (struct attempt){.job_id = c->job.id,
+	    .number = c->job.attempt,
+	    .retry_count = c->job.retry_count,
+	    .pid = -1,
+	    .pidfd = -1,
+	    .sock = -1,
+	    .work = -1,
+	    .claimed_ms = clock_boot_ms()};
 	arena_init(&at->arena);
 	memcpy(at->uuid, c->job.uuid, sizeof at->uuid);
 	memcpy(at->token, c->token, sizeof at->token);
 	workdir_name(at->uuid, at->number, at->name);
 	at->job_type = arena_strdup(&at->arena, c->job.job_type);
-	at->ending = (struct ending){ .end = &at->end, .retry_count = at->retry_count,
-		.backoff_ms = h->cfg->backoff_ms };
-	rc = type ? RC_OK : err_set(err, RC_NOTFOUND, "there is no job type \"%s\" here", at->job_type);
+	at->ending = (struct ending){
+	    .end = &at->end, .retry_count = at->retry_count, .backoff_ms = h->cfg->backoff_ms};
+	rc = type ? RC_OK
+		  : err_set(err, RC_NOTFOUND, "there is no job type \"%s\" here", at->job_type);
 	if (!rc) {
 		at->ending.retry_on = type->retry_on;
 		at->ending.timeout_ms = type->timeout_ms;
@@ -171,7 +177,8 @@ enum rc attempt_read(struct attempt *at, struct err *err)
 			at->ended = true;
 			break;
 		default:
-			return err_set(err, RC_INVALID, "unexpected message %u from a runner", m.type);
+			return err_set(
+			    err, RC_INVALID, "unexpected message %u from a runner", m.type);
 		}
 	}
 	return rc == RC_BUSY ? RC_OK : rc;
@@ -198,7 +205,7 @@ bool attempt_settle(struct attempt *at, const struct host *h)
 
 void attempt_stop(struct attempt *at, enum stop_why why, int64_t grace_ms)
 {
-	struct message_stop stop = { .grace_ms = grace_ms };
+	struct message_stop stop = {.grace_ms = grace_ms};
 	int64_t overdue = clock_boot_ms() + grace_ms + RUNNER_SLACK_MS;
 	struct err err;
 
@@ -231,8 +238,11 @@ static enum rc take_outputs(struct attempt *at, struct host *h, struct err *err)
 	for (; n < at->output_count && !rc; n++) {
 		const struct message_output *o = &at->outputs[n];
 
-		at->files[n] = (struct file){ .output = true, .name = o->name, .size_bytes = o->size_bytes,
-			.content_type = o->content_type, .sha256 = o->sha256 };
+		at->files[n] = (struct file){.output = true,
+		    .name = o->name,
+		    .size_bytes = o->size_bytes,
+		    .content_type = o->content_type,
+		    .sha256 = o->sha256};
 		uuid_new(at->files[n].uuid);
 		rc = outputs_take(&h->store, out, o, at->files[n].uuid, err);
 	}
@@ -258,7 +268,8 @@ void attempt_take(struct attempt *at, struct host *h)
 	if (at->ending.stopped && at->end.cause != RUN_STOPPED && at->end.cause != RUN_EXIT)
 		at->end.cause = RUN_STOPPED;
 	ending_decide(&at->ending, &at->arena, &at->outcome);
-	if (at->outcome.action != JOB_COMPLETE || !at->output_count || at->ending.stopped == STOP_LOST)
+	if (at->outcome.action != JOB_COMPLETE || !at->output_count ||
+	    at->ending.stopped == STOP_LOST)
 		return;
 	rc = take_outputs(at, h, &err);
 	if (!rc)

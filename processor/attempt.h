@@ -19,37 +19,36 @@
 #define ATTEMPT_CANCEL_GRACE_MS 1000
 
 struct attempt {
-	struct arena arena;           /* all texts below */
+	struct arena arena; /* all texts below */
 	int64_t job_id, number, retry_count;
 	char uuid[UUID_SIZE], token[TOKEN_SIZE], name[WORKDIR_NAME_SIZE];
 	const char *job_type;
 	struct ending ending;
 	char cgroup[512];
 
-	pid_t pid;                    /* the runner; -1: none */
-	int pidfd, sock, work;        /* -1 when closed */
+	pid_t pid;                      /* the runner; -1: none */
+	int pidfd, sock, work;          /* -1 when closed */
 	int64_t claimed_ms, started_ms; /* boot clock */
-	int64_t overdue_ms;           /* when the runner itself is killed; 0: not set */
+	int64_t overdue_ms;             /* when the runner itself is killed; 0: not set */
 
 	struct message_progress progress;
-	bool progressed;              /* progress is newer than the database */
-	int64_t told_ms;              /* when it was last written */
+	bool progressed; /* progress is newer than the database */
+	int64_t told_ms; /* when it was last written */
 
-	bool ended;                   /* end is set and no process is left */
-	bool dying;                   /* the runner is gone without a word: wait for what it leaves */
+	bool ended; /* end is set and no process is left */
+	bool dying; /* the runner is gone without a word: wait for what it leaves */
 	struct message_end end;
 	struct message_output *outputs;
 	size_t output_count, output_room;
-	bool taken;                   /* outcome is decided, outputs are in the store */
+	bool taken; /* outcome is decided, outputs are in the store */
 	struct claim_end outcome;
 	struct file *files;
 };
 
-
 /* Prepare and start. On failure the attempt has ended as a fault of the host: it is `ended` all the
  * same, and the error is for the log. The claim's texts are copied. */
-enum rc attempt_start(struct attempt *at, struct host *h, const struct claim *c, const struct jobtype *type,
-    struct err *err);
+enum rc attempt_start(struct attempt *at, struct host *h, const struct claim *c,
+    const struct jobtype *type, struct err *err);
 /* Close, remove the work directory (as far as that is quick) and the cgroup, free. */
 void attempt_release(struct attempt *at, struct host *h);
 
@@ -66,8 +65,8 @@ void attempt_stop(struct attempt *at, enum stop_why why, int64_t grace_ms);
 /* The runner does not keep its own limits: kill it. */
 void attempt_kill(struct attempt *at);
 
-/* Decide the outcome of an ended attempt and link its outputs into the store (store_sync and claim_end
- * follow). Idempotent. */
+/* Decide the outcome of an ended attempt and link its outputs into the store (store_sync and
+ * claim_end follow). Idempotent. */
 void attempt_take(struct attempt *at, struct host *h);
 /* The outcome was not recorded: take the outputs out again. */
 void attempt_untake(struct attempt *at, struct host *h);

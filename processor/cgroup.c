@@ -82,7 +82,8 @@ static bool mount_point(const char *type, const char *option, char *out, size_t 
 		if (sscanf(line, "%*s %255s %63s %511s", path, kind, options) != 3 ||
 		    strcmp(kind, type) != 0)
 			continue;
-		for (char *save, *o = strtok_r(options, ",", &save); o && !found; o = strtok_r(NULL, ",", &save))
+		for (char *save, *o = strtok_r(options, ",", &save); o && !found;
+		     o = strtok_r(NULL, ",", &save))
 			found = !*option || strcmp(o, option) == 0;
 		found = found && str_fmt(out, size, "%s", path);
 	}
@@ -139,7 +140,8 @@ static bool probe_v2(struct cgroups *cg)
 		return false;
 	if (!str_fmt(cg->base, sizeof cg->base, "%s%s", mounted, strcmp(own, "/") == 0 ? "" : own))
 		return false;
-	if (!read_text(cg->base, "cgroup.controllers", text, sizeof text) || !strstr(text, "memory"))
+	if (!read_text(cg->base, "cgroup.controllers", text, sizeof text) ||
+	    !strstr(text, "memory"))
 		return false;
 	cg->kind = CGROUP_V2;
 	/* A second processor, or one that was restarted in place, is in its leaf already. */
@@ -150,7 +152,8 @@ static bool probe_v2(struct cgroups *cg)
 		char path[300];
 
 		snprintf(path, sizeof path, "%s/dropmill-supervisor", cg->base);
-		if ((mkdir(path, 0755) < 0 && errno != EEXIST) || !write_text(path, "cgroup.procs", "0"))
+		if ((mkdir(path, 0755) < 0 && errno != EEXIST) ||
+		    !write_text(path, "cgroup.procs", "0"))
 			return false;
 	}
 	write_text(cg->base, "cgroup.subtree_control", "+memory");
@@ -171,21 +174,22 @@ static bool probe_v1(struct cgroups *cg)
 
 void cgroup_probe(struct cgroups *cg)
 {
-	*cg = (struct cgroups){ CGROUP_NONE, "" };
+	*cg = (struct cgroups){CGROUP_NONE, ""};
 	if (!probe_v2(cg) && !probe_v1(cg))
-		*cg = (struct cgroups){ CGROUP_NONE, "" };
+		*cg = (struct cgroups){CGROUP_NONE, ""};
 }
 
 const char *cgroup_words(const struct cgroups *cg)
 {
-	static const char *const words[] = { [CGROUP_NONE] = "rlimits and sampling",
-		[CGROUP_V1] = "cgroup v1", [CGROUP_V2] = "cgroup v2" };
+	static const char *const words[] = {[CGROUP_NONE] = "rlimits and sampling",
+	    [CGROUP_V1] = "cgroup v1",
+	    [CGROUP_V2] = "cgroup v2"};
 
 	return words[cg->kind];
 }
 
-enum rc cgroup_make(const struct cgroups *cg, const char *name, int64_t memory_bytes, char *out, size_t size,
-    struct err *err)
+enum rc cgroup_make(const struct cgroups *cg, const char *name, int64_t memory_bytes, char *out,
+    size_t size, struct err *err)
 {
 	*out = '\0';
 	if (cg->kind == CGROUP_NONE || memory_bytes <= 0)
@@ -223,12 +227,12 @@ void cgroup_sweep(const struct cgroups *cg)
 	for (struct dirent *e; dir && (e = readdir(dir));) {
 		char path[600];
 
-		/* rmdir fails on a group with processes, which is just right. A group that was made a moment
-		 * ago and is still empty belongs to an attempt that is starting. */
+		/* rmdir fails on a group with processes, which is just right. A group that was made
+		 * a moment ago and is still empty belongs to an attempt that is starting. */
 		struct stat st;
 		if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) != 0 ||
-		    !str_fmt(path, sizeof path, "%s/%s", cg->base, e->d_name) || stat(path, &st) < 0 ||
-		    time(NULL) - st.st_mtime < 60)
+		    !str_fmt(path, sizeof path, "%s/%s", cg->base, e->d_name) ||
+		    stat(path, &st) < 0 || time(NULL) - st.st_mtime < 60)
 			continue;
 		rmdir(path);
 	}
@@ -243,7 +247,9 @@ bool cgroup_out_of_memory(const char *path)
 	if (read_text(path, "memory.events", text, sizeof text))
 		at = strstr(text, "oom_kill ");
 	else
-		at = read_text(path, "memory.oom_control", text, sizeof text) ? strstr(text, "oom_kill ") : NULL;
+		at = read_text(path, "memory.oom_control", text, sizeof text)
+			 ? strstr(text, "oom_kill ")
+			 : NULL;
 	return at && atoll(at + strlen("oom_kill ")) > 0;
 }
 

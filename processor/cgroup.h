@@ -2,9 +2,9 @@
  * Control groups for jobs: found out once at start, one group per attempt.
  *
  * Version 2 is used where the processor's own group is delegated to it (it may make groups with a
- * memory controller below), version 1 where the memory hierarchy is writable, nothing otherwise: then
- * RLIMIT_DATA and sampling take their place. The supervisor makes and removes the groups; the command
- * is put in by the runner's child before it gives up its privileges.
+ * memory controller below), version 1 where the memory hierarchy is writable, nothing otherwise:
+ * then RLIMIT_DATA and sampling take their place. The supervisor makes and removes the groups; the
+ * command is put in by the runner's child before it gives up its privileges.
  */
 #ifndef PROCESSOR_CGROUP_H
 #define PROCESSOR_CGROUP_H
@@ -29,8 +29,8 @@ void cgroup_probe(struct cgroups *cg);
 const char *cgroup_words(const struct cgroups *cg);
 
 /* Make a group with a memory limit; its path into out. RC_SYS. With CGROUP_NONE out is "". */
-enum rc cgroup_make(const struct cgroups *cg, const char *name, int64_t memory_bytes, char *out, size_t size,
-    struct err *err);
+enum rc cgroup_make(const struct cgroups *cg, const char *name, int64_t memory_bytes, char *out,
+    size_t size, struct err *err);
 /* Remove it when its last process is gone; "" and what is not there are fine. */
 void cgroup_remove(const char *path);
 /* Remove empty groups that dead processors left. */

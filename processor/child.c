@@ -1,8 +1,8 @@
 /*
  * Starting the child: descriptors in fixed places, limits, user, exec.
  *
- * The new process has exactly: 0 /dev/null, 1 and 2 the log, 3 the protocol, and for bubblewrap alone
- * 4 to 9, which the command does not get to see.
+ * The new process has exactly: 0 /dev/null, 1 and 2 the log, 3 the protocol, and for bubblewrap
+ * alone 4 to 9, which the command does not get to see.
  */
 #include "processor/child.h"
 
@@ -19,10 +19,21 @@
 
 #include "processor/stage.h"
 
-enum { FD_NULL, FD_OUT, FD_ERROR, FD_JSON, FD_STATUS, FD_BLOCK, FD_LOCK, FD_FILTER, FD_PASSWD,
-	FD_GROUP, FD_COUNT };
+enum {
+	FD_NULL,
+	FD_OUT,
+	FD_ERROR,
+	FD_JSON,
+	FD_STATUS,
+	FD_BLOCK,
+	FD_LOCK,
+	FD_FILTER,
+	FD_PASSWD,
+	FD_GROUP,
+	FD_COUNT
+};
 
-/* Above everything that is open, where nothing is in the way while descriptors take their places. */
+/* Above all that is open: nothing is in the way while descriptors take their places. */
 #define FD_PARKING 100
 
 static enum rc make_pipe(int *ours, int *theirs, bool we_read, struct err *err)
@@ -75,7 +86,7 @@ static enum rc make_descriptors(const struct child_plan *plan, int theirs[static
 	return rc;
 }
 
-/* ---- in the new process: failures end it with a line on its stderr ---------------------------- */
+/* ---- in the new process: failures end it with a line on its stderr ---- */
 
 static _Noreturn void fail(const char *what)
 {
@@ -98,11 +109,11 @@ static void place_descriptors(const int theirs[static FD_COUNT], int count)
 
 static void limit(int resource, rlim_t value, const char *what)
 {
-	struct rlimit now, want = { value, value };
+	struct rlimit now, want = {value, value};
 
 	/* A lower hard limit of our own cannot be raised, and need not be. */
 	if (getrlimit(resource, &now) == 0 && now.rlim_max < value)
-		want = (struct rlimit){ now.rlim_max, now.rlim_max };
+		want = (struct rlimit){now.rlim_max, now.rlim_max};
 	if (setrlimit(resource, &want) < 0)
 		fail(what);
 }
@@ -117,7 +128,8 @@ static void set_limits(const struct message_spec *spec)
 		limit(RLIMIT_FSIZE, (rlim_t)spec->output_max_bytes, "limit file sizes");
 	/* Of one process with a thread on each core: only what runs on after its runner froze. */
 	if (spec->timeout_ms > 0)
-		limit(RLIMIT_CPU, (rlim_t)(spec->timeout_ms / 1000 + 2) * (rlim_t)(cores > 0 ? cores : 1),
+		limit(RLIMIT_CPU,
+		    (rlim_t)(spec->timeout_ms / 1000 + 2) * (rlim_t)(cores > 0 ? cores : 1),
 		    "limit CPU time");
 	if (spec->memory_bytes > 0 && !*spec->cgroup)
 		limit(RLIMIT_DATA, (rlim_t)spec->memory_bytes, "limit memory");
@@ -180,18 +192,25 @@ static void close_all(int *fds, size_t n, int keep)
 			close(fds[i]);
 }
 
-enum rc child_start(const struct child_plan *plan, struct arena *a, struct child *child, struct err *err)
+enum rc child_start(
+    const struct child_plan *plan, struct arena *a, struct child *child, struct err *err)
 {
-	struct sandbox box = { .binds = plan->binds, .bind_count = plan->bind_count,
-		.network = plan->spec->network, .memory_bytes = plan->spec->memory_bytes,
-		.filter = FD_FILTER, .status = FD_STATUS, .block = FD_BLOCK, .lock = FD_LOCK,
-		.passwd = FD_PASSWD, .group = FD_GROUP };
-	int theirs[FD_COUNT] = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+	struct sandbox box = {.binds = plan->binds,
+	    .bind_count = plan->bind_count,
+	    .network = plan->spec->network,
+	    .memory_bytes = plan->spec->memory_bytes,
+	    .filter = FD_FILTER,
+	    .status = FD_STATUS,
+	    .block = FD_BLOCK,
+	    .lock = FD_LOCK,
+	    .passwd = FD_PASSWD,
+	    .group = FD_GROUP};
+	int theirs[FD_COUNT] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 	char **argv = plan->spec->sandbox ? sandbox_argv(&box, plan->argv, a) : plan->argv;
 	pid_t runner = getpid();
 	enum rc rc;
 
-	*child = (struct child){ -1, -1, -1, -1, -1, -1 };
+	*child = (struct child){-1, -1, -1, -1, -1, -1};
 	rc = make_descriptors(plan, theirs, child, err);
 	if (!rc && (child->pid = fork()) < 0)
 		rc = err_sys(err, "cannot fork");
@@ -199,7 +218,8 @@ enum rc child_start(const struct child_plan *plan, struct arena *a, struct child
 		become(plan, theirs, argv, runner);
 	close_all(theirs, FD_COUNT, plan->lock);
 	if (rc)
-		close_all((int[]){ child->out, child->error, child->json, child->status, child->block },
-		    5, -1);
+		close_all(
+		    (int[]){child->out, child->error, child->json, child->status, child->block}, 5,
+		    -1);
 	return rc;
 }

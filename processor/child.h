@@ -29,8 +29,9 @@ struct child {
 	int block;            /* a byte here lets the command begin; -1 without sandbox */
 };
 
-/* Start it. RC_SYS or RC_LIMIT: no process was made. What fails in the new process itself is the last line
- * on its stderr, and its exit status is not 0. */
-enum rc child_start(const struct child_plan *plan, struct arena *a, struct child *child, struct err *err);
+/* Start it. RC_SYS or RC_LIMIT: no process was made. What fails in the new process itself is the
+ * last line on its stderr, and its exit status is not 0. */
+enum rc child_start(
+    const struct child_plan *plan, struct arena *a, struct child *child, struct err *err);
 
 #endif

@@ -17,7 +17,7 @@
 
 const char *ending_size(int64_t bytes, struct arena *a)
 {
-	static const char *const units[] = { "TB", "GB", "MB", "kB" };
+	static const char *const units[] = {"TB", "GB", "MB", "kB"};
 	char text[16];
 
 	for (int i = 0; i < 4; i++) {
@@ -37,15 +37,16 @@ static const char *exit_words(const struct message_end *end, struct arena *a)
 
 	/* The last thing bubblewrap does is to become the command. */
 	if (strncmp(said, not_run, strlen(not_run)) == 0)
-		return arena_printf(a, "the command could not be started: %s", said + strlen(not_run));
+		return arena_printf(
+		    a, "the command could not be started: %s", said + strlen(not_run));
 	if (end->exit_code == EX_TEMPFAIL)
 		return arena_printf(a, "the command asked to be tried again (exit code 75)%s%s",
 		    *said ? ": " : "", said);
 	if (sig > 0 && sig < NSIG)
 		return arena_printf(a, "the command was ended by signal %d (%s)%s%s", sig,
 		    sigdescr_np(sig) ? sigdescr_np(sig) : "unknown", *said ? ": " : "", said);
-	return arena_printf(a, "the command ended with exit code %d%s%s", end->exit_code,
-	    *said ? ": " : "", said);
+	return arena_printf(
+	    a, "the command ended with exit code %d%s%s", end->exit_code, *said ? ": " : "", said);
 }
 
 static const char *words(const struct ending *e, struct arena *a)
@@ -57,16 +58,19 @@ static const char *words(const struct ending *e, struct arena *a)
 	case RUN_EXIT:
 		return exit_words(end, a);
 	case RUN_TIMEOUT:
-		return arena_printf(a, "stopped after %s (limit)", clock_words(e->timeout_ms, time));
+		return arena_printf(
+		    a, "stopped after %s (limit)", clock_words(e->timeout_ms, time));
 	case RUN_MEMORY:
-		return arena_printf(a, "killed: used more than %s", ending_size(e->memory_bytes, a));
+		return arena_printf(
+		    a, "killed: used more than %s", ending_size(e->memory_bytes, a));
 	case RUN_OUTPUT:
-		return arena_printf(a, "stopped: wrote more than %s", ending_size(e->output_max_bytes, a));
+		return arena_printf(
+		    a, "stopped: wrote more than %s", ending_size(e->output_max_bytes, a));
 	case RUN_FILES:
 		return arena_printf(a, "stopped: left more than %d files", OUTPUTS_MAX);
 	case RUN_STOPPED:
-		return e->stopped == STOP_HANDBACK ? "the processor was stopped; it will run again" :
-		                                     "cancelled";
+		return e->stopped == STOP_HANDBACK ? "the processor was stopped; it will run again"
+						   : "cancelled";
 	case RUN_FAULT:
 		return arena_printf(a, "this host could not run it: %s", end->last_error);
 	case RUN_REFUSED:
@@ -83,9 +87,9 @@ static unsigned condition(const struct message_end *end)
 {
 	switch ((enum run_cause)end->cause) {
 	case RUN_EXIT:
-		return end->exit_code == EX_TEMPFAIL ? RETRY_TEMPFAIL :
-		    end->exit_code > 128             ? RETRY_SIGNAL :
-		                                       0;
+		return end->exit_code == EX_TEMPFAIL ? RETRY_TEMPFAIL
+		       : end->exit_code > 128        ? RETRY_SIGNAL
+						     : 0;
 	case RUN_TIMEOUT:
 		return RETRY_TIMEOUT;
 	case RUN_MEMORY:
@@ -102,8 +106,9 @@ void ending_decide(const struct ending *e, struct arena *a, struct claim_end *ou
 	const struct message_end *end = e->end;
 	bool known = end->cause != RUN_CRASHED;
 
-	*out = (struct claim_end){ .cpu_ms = known ? end->cpu_ms : -1,
-		.peak_bytes = known ? end->peak_bytes : -1, .log_bytes = known ? end->log_bytes : -1 };
+	*out = (struct claim_end){.cpu_ms = known ? end->cpu_ms : -1,
+	    .peak_bytes = known ? end->peak_bytes : -1,
+	    .log_bytes = known ? end->log_bytes : -1};
 	if (end->cause == RUN_EXIT && end->exit_code == 0) {
 		out->action = JOB_COMPLETE;
 		out->result = *end->result ? arena_strdup(a, end->result) : NULL;

@@ -19,9 +19,9 @@ enum stop_why {
 struct ending {
 	const struct message_end *end; /* for RUN_CRASHED only its cause counts */
 	enum stop_why stopped;
-	unsigned retry_on;             /* RETRY_… of its type */
+	unsigned retry_on;                                  /* RETRY_… of its type */
 	int64_t timeout_ms, memory_bytes, output_max_bytes; /* limits it ran under */
-	int64_t retry_count;           /* of the job, before this end */
+	int64_t retry_count;                                /* of the job, before this end */
 	int64_t backoff_ms;
 };
 

@@ -40,7 +40,8 @@ enum rc host_user(struct host *h, const struct config *cfg, struct err *err)
 		return RC_OK;
 	pw = getpwnam(cfg->run_user);
 	if (!pw)
-		return err_set(err, RC_INVALID, "run_user: there is no user \"%.60s\"", cfg->run_user);
+		return err_set(
+		    err, RC_INVALID, "run_user: there is no user \"%.60s\"", cfg->run_user);
 	if (pw->pw_uid == 0 || pw->pw_gid == 0)
 		return err_set(err, RC_INVALID, "run_user must not be root");
 	h->uid = pw->pw_uid;
@@ -52,8 +53,11 @@ enum rc host_init(struct host *h, const struct config *cfg, struct err *err)
 {
 	enum rc rc;
 
-	*h = (struct host){ .cfg = cfg, .work = -1, .sandboxed = cfg->sandbox != SANDBOX_OFF,
-		.store = { .root = -1 }, .nursery = { -1, -1 } };
+	*h = (struct host){.cfg = cfg,
+	    .work = -1,
+	    .sandboxed = cfg->sandbox != SANDBOX_OFF,
+	    .store = {.root = -1},
+	    .nursery = {-1, -1}};
 	buf_init(&h->filter);
 	rc = host_user(h, cfg, err);
 	if (!rc)
@@ -87,13 +91,13 @@ static bool below(const char *path, const char *directory)
 	size_t len = strlen(directory);
 
 	return strncmp(path, directory, len) == 0 &&
-	    (len == 1 || path[len] == '/' || path[len] == '\0');
+	       (len == 1 || path[len] == '/' || path[len] == '\0');
 }
 
 bool host_private(const struct config *cfg, const char *directory)
 {
-	const char *const ours[] = { cfg->database, cfg->store, cfg->spool, cfg->work, cfg->log_dir,
-		cfg->run_dir, cfg->file };
+	const char *const ours[] = {cfg->database, cfg->store, cfg->spool, cfg->work, cfg->log_dir,
+	    cfg->run_dir, cfg->file};
 	char dir[PATH_MAX], path[PATH_MAX];
 
 	if (!realpath(directory, dir))
@@ -102,7 +106,7 @@ bool host_private(const struct config *cfg, const char *directory)
 		if (ours[i] && realpath(ours[i], path) && below(path, dir))
 			return true;
 	return below("/etc/shadow", dir) || below("/proc/self", dir) || below("/home", dir) ||
-	    below("/root", dir) || below("/tmp", dir);
+	       below("/root", dir) || below("/tmp", dir);
 }
 
 void host_about(const struct host *h, int64_t slots, struct buf *json)
@@ -120,15 +124,17 @@ void host_about(const struct host *h, int64_t slots, struct buf *json)
 	arena_release(&a);
 }
 
-/* ---- the self-test ------------------------------------------------------------------------------ */
+/* ---- the self-test ---- */
 
-/* Each line is something the sandbox promises; the last word printed says which one does not hold. */
+/* Each line is something the sandbox promises; the last word printed says which one does not hold.
+ */
 static const char script[] =
     "echo inputs; [ \"$(cat /job/in/probe)\" = probe ] || exit 1\n"
     "echo outputs; echo ok >/job/out/probe || exit 1\n"
     "exec 2>/dev/null\n"
     "echo read-only; for f in / /usr /etc /job /job/in /dev; do (: >$f/.probe) && exit 1; done\n"
-    "echo hidden files; [ -e /etc/shadow ] && exit 1; [ -e /root ] && exit 1; [ -e /var ] && exit 1\n"
+    "echo hidden files; [ -e /etc/shadow ] && exit 1; [ -e /root ] && exit 1; [ -e /var ] && exit "
+    "1\n"
     "echo processes; [ -e /proc/20 ] && [ -e /proc/21 ] && [ -e /proc/22 ] && exit 1\n"
     "echo network; while read -r name rest; do case $name in lo:|face\\|bytes|'Inter-|') ;;\n"
     "  *:*) exit 1 ;; esac; done </proc/net/dev\n"
@@ -146,7 +152,7 @@ static enum rc wait_for_end(int sock, struct message_end *end, struct err *err)
 	static struct message m;
 
 	for (;;) {
-		struct pollfd p = { sock, POLLIN, 0 };
+		struct pollfd p = {sock, POLLIN, 0};
 		int64_t left = until - clock_boot_ms();
 		enum rc rc;
 
@@ -176,14 +182,30 @@ static enum rc judge(const struct message_end *end, struct err *err)
 
 static enum rc probe(struct host *h, const char *name, int work, int lock, struct err *err)
 {
-	const char *const argv[] = { "/bin/sh", "-c", script, NULL }, *const env[] = { "PATH=/usr/bin:/bin", NULL };
+	const char *const argv[] = {"/bin/sh", "-c", script, NULL}, *const env[] = {
+									"PATH=/usr/bin:/bin", NULL};
 	char input[4096], output[4096];
-	struct sandbox_bind binds[] = { { input, SANDBOX_IN "/probe", false }, { output, SANDBOX_OUT, true } };
-	struct message_spec spec = { .job = "00000000-0000-7000-8000-000000000000", .attempt = 1,
-		.timeout_ms = TEST_MS, .memory_bytes = TEST_MEMORY, .output_max_bytes = 1 << 20,
-		.log_max_bytes = 4096, .sandbox = 1, .drop = h->drop, .uid = h->uid, .gid = h->gid };
-	struct launch l = { .spec = &spec, .argv = argv, .env = env, .binds = binds, .bind_count = 2,
-		.filter = &h->filter, .lock = lock, .work = work, .nursery = &h->nursery };
+	struct sandbox_bind binds[] = {
+	    {input, SANDBOX_IN "/probe", false}, {output, SANDBOX_OUT, true}};
+	struct message_spec spec = {.job = "00000000-0000-7000-8000-000000000000",
+	    .attempt = 1,
+	    .timeout_ms = TEST_MS,
+	    .memory_bytes = TEST_MEMORY,
+	    .output_max_bytes = 1 << 20,
+	    .log_max_bytes = 4096,
+	    .sandbox = 1,
+	    .drop = h->drop,
+	    .uid = h->uid,
+	    .gid = h->gid};
+	struct launch l = {.spec = &spec,
+	    .argv = argv,
+	    .env = env,
+	    .binds = binds,
+	    .bind_count = 2,
+	    .filter = &h->filter,
+	    .lock = lock,
+	    .work = work,
+	    .nursery = &h->nursery};
 	struct message_end end;
 	int pidfd, sock, fd;
 	pid_t pid;

@@ -17,14 +17,15 @@ struct host {
 	const struct config *cfg;
 	struct store store;
 	struct cgroups cgroups;
-	struct buf filter;   /* seccomp program */
-	int work;            /* the directory of work directories */
+	struct buf filter; /* seccomp program */
+	int work;          /* the directory of work directories */
 	int64_t worker_id;
 	struct nursery nursery;
-	bool drop;           /* we are root: commands run as uid and gid */
+	bool drop; /* we are root: commands run as uid and gid */
 	uid_t uid;
 	gid_t gid;
-	bool sandboxed;      /* commands run in the sandbox; otherwise sandbox = off, or auto and it fails */
+	bool sandboxed; /* commands run in the sandbox; otherwise sandbox = off, or auto and it
+			   fails */
 };
 
 /* Who commands run as: drop, uid and gid. RC_INVALID: run_user is not there, or root. */

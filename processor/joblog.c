@@ -39,7 +39,7 @@ enum rc joblog_init(struct joblog *log, int fd, int64_t max_bytes, int64_t attem
 	int flags = fcntl(fd, F_GETFL);
 	int64_t left;
 
-	*log = (struct joblog){ .fd = fd };
+	*log = (struct joblog){.fd = fd};
 	/* The tail is rewritten in place; a descriptor for appending ignores positions. */
 	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_APPEND) < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "cannot use the log file");
@@ -82,7 +82,8 @@ static void ring_add(struct joblog *log, const char *data, size_t len)
 
 		memcpy(log->ring + log->ring_at, data, n);
 		log->ring_at = (log->ring_at + n) % log->ring_size;
-		log->ring_len = log->ring_len + n < log->ring_size ? log->ring_len + n : log->ring_size;
+		log->ring_len =
+		    log->ring_len + n < log->ring_size ? log->ring_len + n : log->ring_size;
 		data += n;
 		len -= n;
 	}
@@ -117,7 +118,8 @@ void joblog_note(struct joblog *log, const char *fmt, ...)
 
 void joblog_flush(struct joblog *log)
 {
-	int64_t at = log->start + log->head, left_out = log->total - log->head - (int64_t)log->ring_len;
+	int64_t at = log->start + log->head,
+		left_out = log->total - log->head - (int64_t)log->ring_len;
 	size_t older = log->ring_len == log->ring_size ? log->ring_size - log->ring_at : 0;
 	char mark[MARK_MAX];
 	int n;
@@ -126,14 +128,16 @@ void joblog_flush(struct joblog *log)
 		return;
 	log->dirty = false;
 	if (left_out > 0) {
-		n = snprintf(mark, sizeof mark, "\n[dropmill] %" PRId64 " bytes left out here\n", left_out);
+		n = snprintf(
+		    mark, sizeof mark, "\n[dropmill] %" PRId64 " bytes left out here\n", left_out);
 		put(log, mark, (size_t)n, at);
 		at += n;
 	}
 	put(log, log->ring + log->ring_at, older, at);
 	put(log, log->ring, log->ring_at, at + (int64_t)older);
 	at += (int64_t)log->ring_len;
-	/* The mark grows by a digit now and then, the tail never shrinks: nothing to cut as a rule. */
+	/* The mark grows by a digit now and then, the tail never shrinks: nothing to cut as a rule.
+	 */
 	if (!log->failed && ftruncate(log->fd, at) < 0)
 		log->failed = true;
 }

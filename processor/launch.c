@@ -24,7 +24,8 @@ static enum rc make_runner(struct nursery *nursery, const int fds[4], pid_t *pid
 		if (nursery_fork(nursery, fds, pid, err) == RC_OK)
 			return RC_OK;
 		log_warn("%s; starting another", err->text);
-		if (nursery_open(nursery, err) == RC_OK && nursery_fork(nursery, fds, pid, err) == RC_OK)
+		if (nursery_open(nursery, err) == RC_OK &&
+		    nursery_fork(nursery, fds, pid, err) == RC_OK)
 			return RC_OK;
 	}
 	errno = nursery_spawn(RUNNER_ARGV0, fds, 4, pid);
@@ -40,17 +41,19 @@ static enum rc describe(const struct launch *l, int sock, struct err *err)
 	for (size_t i = 0; !rc && l->env[i]; i++)
 		rc = message_send(sock, MESSAGE_ENV, l->env[i], strlen(l->env[i]), err);
 	for (size_t i = 0; !rc && i < l->bind_count; i++) {
-		struct message_bind b = { .writable = l->binds[i].writable };
+		struct message_bind b = {.writable = l->binds[i].writable};
 
 		if (strlen(l->binds[i].source) >= sizeof b.source ||
 		    strlen(l->binds[i].dest) >= sizeof b.dest)
-			return err_set(err, RC_LIMIT, "path is too long: \"%.100s\"", l->binds[i].source);
+			return err_set(
+			    err, RC_LIMIT, "path is too long: \"%.100s\"", l->binds[i].source);
 		strcpy(b.source, l->binds[i].source);
 		strcpy(b.dest, l->binds[i].dest);
 		rc = message_send(sock, MESSAGE_BIND, &b, sizeof b, err);
 	}
 	for (size_t at = 0; !rc && at < l->filter->len;) {
-		size_t n = l->filter->len - at < MESSAGE_BYTES_MAX ? l->filter->len - at : MESSAGE_BYTES_MAX;
+		size_t n = l->filter->len - at < MESSAGE_BYTES_MAX ? l->filter->len - at
+								   : MESSAGE_BYTES_MAX;
 
 		rc = message_send(sock, MESSAGE_FILTER, l->filter->data + at, n, err);
 		at += n;
@@ -60,14 +63,14 @@ static enum rc describe(const struct launch *l, int sock, struct err *err)
 
 enum rc launch_runner(const struct launch *l, pid_t *pid, int *pidfd, int *sock, struct err *err)
 {
-	int pair[2], fds[4] = { -1, -1, -1, -1 };
+	int pair[2], fds[4] = {-1, -1, -1, -1};
 	enum rc rc = RC_OK;
 
 	*pid = -1;
 	*pidfd = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "cannot make a socket pair");
-	const int from[4] = { pair[1], l->log, l->lock, l->work };
+	const int from[4] = {pair[1], l->log, l->lock, l->work};
 	/* High up, so that none is overwritten before it is copied. */
 	for (int i = 0; i < 4 && !rc; i++)
 		if ((fds[i] = fcntl(from[i], F_DUPFD_CLOEXEC, PARKING)) < 0)

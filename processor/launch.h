@@ -18,13 +18,14 @@ struct launch {
 	const char *const *argv, *const *env; /* NULL-terminated */
 	const struct sandbox_bind *binds;
 	size_t bind_count;
-	const struct buf *filter;             /* seccomp program; may be empty without sandbox */
-	int log, lock, work;                  /* see processor/runner.h */
-	struct nursery *nursery;              /* NULL: execute the program anew */
+	const struct buf *filter; /* seccomp program; may be empty without sandbox */
+	int log, lock, work;      /* see processor/runner.h */
+	struct nursery *nursery;  /* NULL: execute the program anew */
 };
 
-/* Start it and send everything up to MESSAGE_START. *sock is O_CLOEXEC and non-blocking, *pidfd becomes
- * readable when the runner ends; the caller closes both and reaps the pid. RC_SYS: nothing runs. */
+/* Start it and send everything up to MESSAGE_START. *sock is O_CLOEXEC and non-blocking, *pidfd
+ * becomes readable when the runner ends; the caller closes both and reaps the pid. RC_SYS: nothing
+ * runs. */
 enum rc launch_runner(const struct launch *l, pid_t *pid, int *pidfd, int *sock, struct err *err);
 
 #endif

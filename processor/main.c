@@ -1,6 +1,6 @@
 /*
- * dropmill-processor: claims jobs and runs their commands. Runs in the foreground, speaks on stderr.
- * Started under the name of a runner or a nursery it is one.
+ * dropmill-processor: claims jobs and runs their commands. Runs in the foreground, speaks on
+ * stderr. Started under the name of a runner or a nursery it is one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,13 +25,14 @@ static const char usage[] =
     "  --help     this text\n"
     "  --version  the version\n"
     "\n"
-    "SIGTERM, SIGINT: claim nothing more; running jobs get stop_grace, then somebody else runs them\n"
+    "SIGTERM, SIGINT: claim nothing more; running jobs get stop_grace, then somebody else runs "
+    "them\n"
     "again; a second signal: at once. SIGHUP: read the job types again.\n";
 
 /* -n: nothing is made or opened. */
 static int print_settings(const struct config *cfg)
 {
-	struct host host = { 0 };
+	struct host host = {0};
 	struct err err;
 	struct buf out;
 

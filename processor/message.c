@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define TEXT(type, field)                                                                          \
-	{                                                                                          \
-		offsetof(struct type, field), sizeof(((struct type *)0)->field)                    \
+#define TEXT(type, field)                                                       \
+	{                                                                       \
+		offsetof(struct type, field), sizeof(((struct type *)0)->field) \
 	}
 
 /* fixed: the exact size of the body; 0: bytes of any length up to the bound, text if `text`. Each
@@ -23,30 +23,30 @@ static const struct rule {
 		size_t offset, size;
 	} texts[4];
 } rules[MESSAGE_TYPE_MAX] = {
-	[MESSAGE_SPEC] = { true, false, sizeof(struct message_spec),
-		{ TEXT(message_spec, job), TEXT(message_spec, cgroup), TEXT(message_spec, work) } },
-	[MESSAGE_ARG] = { true, true, 0, {} },
-	[MESSAGE_ENV] = { true, true, 0, {} },
-	[MESSAGE_BIND] = { true, false, sizeof(struct message_bind),
-		{ TEXT(message_bind, source), TEXT(message_bind, dest) } },
-	[MESSAGE_FILTER] = { true, false, 0, {} },
-	[MESSAGE_START] = { true, false, 0, {} },
-	[MESSAGE_STOP] = { true, false, sizeof(struct message_stop), {} },
-	[MESSAGE_STARTED] = { true, false, 0, {} },
-	[MESSAGE_PROGRESS] = { true, false, sizeof(struct message_progress),
-		{ TEXT(message_progress, step) } },
-	[MESSAGE_OUTPUT] = { true, false, sizeof(struct message_output),
-		{ TEXT(message_output, sha256), TEXT(message_output, content_type),
-		    TEXT(message_output, name) } },
-	[MESSAGE_END] = { true, false, sizeof(struct message_end),
-		{ TEXT(message_end, last_error), TEXT(message_end, result) } },
+    [MESSAGE_SPEC] = {true, false, sizeof(struct message_spec),
+	{TEXT(message_spec, job), TEXT(message_spec, cgroup), TEXT(message_spec, work)}},
+    [MESSAGE_ARG] = {true, true, 0, {}},
+    [MESSAGE_ENV] = {true, true, 0, {}},
+    [MESSAGE_BIND] = {true, false, sizeof(struct message_bind),
+	{TEXT(message_bind, source), TEXT(message_bind, dest)}},
+    [MESSAGE_FILTER] = {true, false, 0, {}},
+    [MESSAGE_START] = {true, false, 0, {}},
+    [MESSAGE_STOP] = {true, false, sizeof(struct message_stop), {}},
+    [MESSAGE_STARTED] = {true, false, 0, {}},
+    [MESSAGE_PROGRESS] = {true, false, sizeof(struct message_progress),
+	{TEXT(message_progress, step)}},
+    [MESSAGE_OUTPUT] = {true, false, sizeof(struct message_output),
+	{TEXT(message_output, sha256), TEXT(message_output, content_type),
+	    TEXT(message_output, name)}},
+    [MESSAGE_END] = {true, false, sizeof(struct message_end),
+	{TEXT(message_end, last_error), TEXT(message_end, result)}},
 };
 
 enum rc message_send(int fd, enum message_type type, const void *body, size_t size, struct err *err)
 {
-	uint32_t head[2] = { type, (uint32_t)size };
-	struct iovec iov[2] = { { head, sizeof head }, { (void *)(uintptr_t)body, size } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = size ? 2 : 1 };
+	uint32_t head[2] = {type, (uint32_t)size};
+	struct iovec iov[2] = {{head, sizeof head}, {(void *)(uintptr_t)body, size}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = size ? 2 : 1};
 	ssize_t n;
 
 	if (size > MESSAGE_BYTES_MAX)
@@ -78,8 +78,8 @@ enum rc message_check(struct message *m, struct err *err)
 enum rc message_receive(int fd, struct message *m, struct err *err)
 {
 	uint32_t head[2];
-	struct iovec iov[2] = { { head, sizeof head }, { m->u.text, MESSAGE_BYTES_MAX } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	struct iovec iov[2] = {{head, sizeof head}, {m->u.text, MESSAGE_BYTES_MAX}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 	ssize_t n;
 
 	do

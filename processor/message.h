@@ -2,8 +2,9 @@
  * Messages between the supervisor and the runner of one job, over a SOCK_SEQPACKET pair.
  *
  * Each packet is a type and a body of a fixed layout, or of bytes with a bounded length. The reader
- * checks size and termination of everything before it looks at it, so neither side can be led astray
- * by the other: the runner reads what a hostile command writes, and may one day be taken over by it.
+ * checks size and termination of everything before it looks at it, so neither side can be led
+ * astray by the other: the runner reads what a hostile command writes, and may one day be taken
+ * over by it.
  */
 #ifndef PROCESSOR_MESSAGE_H
 #define PROCESSOR_MESSAGE_H
@@ -38,13 +39,13 @@ enum message_type {
 struct message_spec {
 	char job[UUID_SIZE];
 	int64_t attempt, timeout_ms, memory_bytes, output_max_bytes, log_max_bytes;
-	int32_t sandbox;        /* 0: run the command without one */
-	int32_t network;        /* 1: share the host's */
-	int32_t items;          /* 1: NN/MM lines are progress too */
-	int32_t drop;           /* 1: become uid and gid before anything of the job runs */
+	int32_t sandbox; /* 0: run the command without one */
+	int32_t network; /* 1: share the host's */
+	int32_t items;   /* 1: NN/MM lines are progress too */
+	int32_t drop;    /* 1: become uid and gid before anything of the job runs */
 	uint32_t uid, gid;
-	char cgroup[512];       /* directories, ':' between them, to put the command into; "" for none */
-	char work[512];         /* the attempt's directory, for people and for runs without sandbox */
+	char cgroup[512]; /* directories, ':' between them, to put the command into; "" for none */
+	char work[512];   /* the attempt's directory, for people and for runs without sandbox */
 };
 
 /* A file or directory the command sees: source on the host, dest in the sandbox. */
@@ -58,9 +59,9 @@ struct message_stop {
 };
 
 struct message_progress {
-	int32_t percent;                    /* -1: not known, like the next three */
+	int32_t percent; /* -1: not known, like the next three */
 	int64_t total, processed, rejected;
-	char step[STEP_MAX];                /* "": none */
+	char step[STEP_MAX]; /* "": none */
 };
 
 struct message_output {
@@ -71,13 +72,14 @@ struct message_output {
 };
 
 enum run_cause {
-	RUN_EXIT,    /* the command ended by itself: exit_code; over 128 it was signal exit_code - 128 */
+	RUN_EXIT, /* the command ended by itself: exit_code; over 128 it was signal exit_code - 128
+		   */
 	RUN_TIMEOUT, /* we ended it: its time was up, */
 	RUN_MEMORY,  /* it took too much memory, */
 	RUN_OUTPUT,  /* or wrote too much, */
 	RUN_FILES,   /* or left too many files, */
 	RUN_STOPPED, /* or the supervisor said so */
-	RUN_FAULT,   /* the host's fault: the command did not run, or its outputs could not be read */
+	RUN_FAULT, /* the host's fault: the command did not run, or its outputs could not be read */
 	RUN_REFUSED, /* never sent: its name, its definition or its outputs cannot be accepted */
 	RUN_CRASHED, /* never sent: the supervisor's name for a runner that died without an end */
 	RUN_CAUSE_MAX
@@ -87,8 +89,8 @@ struct message_end {
 	int32_t cause;
 	int32_t exit_code;
 	int64_t cpu_ms, peak_bytes, log_bytes; /* -1: not known */
-	char last_error[512];                  /* the last line on stderr; of RUN_FAULT: what went wrong */
-	char result[RESULT_MAX];               /* "": none */
+	char last_error[512];    /* the last line on stderr; of RUN_FAULT: what went wrong */
+	char result[RESULT_MAX]; /* "": none */
 };
 
 struct message {
@@ -106,10 +108,11 @@ struct message {
 
 /* Send one message; body may be NULL when size is 0. The socket may block. RC_SYS, also when the
  * peer is gone (no SIGPIPE); RC_LIMIT when the body is too long. */
-enum rc message_send(int fd, enum message_type type, const void *body, size_t size, struct err *err);
+enum rc message_send(
+    int fd, enum message_type type, const void *body, size_t size, struct err *err);
 
-/* Receive one. RC_DONE: the peer is gone; RC_BUSY: none there (non-blocking socket); RC_INVALID: not
- * a well-formed message. Texts are NUL-terminated. */
+/* Receive one. RC_DONE: the peer is gone; RC_BUSY: none there (non-blocking socket); RC_INVALID:
+ * not a well-formed message. Texts are NUL-terminated. */
 enum rc message_receive(int fd, struct message *m, struct err *err);
 
 /* The check message_receive makes, on a body of m->size bytes. */

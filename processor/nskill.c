@@ -19,14 +19,15 @@ enum rc nskill_open(struct nskill *ns, pid_t init, struct err *err)
 {
 	char path[64];
 
-	*ns = (struct nskill){ -1, -1 };
+	*ns = (struct nskill){-1, -1};
 	snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)init);
 	ns->pid = open(path, O_RDONLY | O_CLOEXEC);
 	if (ns->pid < 0)
 		return err_sys(err, "cannot open the pid namespace of process %d", (int)init);
 	ns->user = ioctl(ns->pid, NS_GET_USERNS);
 	if (ns->user < 0) {
-		enum rc rc = err_sys(err, "cannot find the user namespace of process %d", (int)init);
+		enum rc rc =
+		    err_sys(err, "cannot find the user namespace of process %d", (int)init);
 
 		nskill_close(ns);
 		return rc;
@@ -41,7 +42,7 @@ void nskill_close(struct nskill *ns)
 		close(ns->pid);
 	if (ns->user >= 0)
 		close(ns->user);
-	*ns = (struct nskill){ -1, -1 };
+	*ns = (struct nskill){-1, -1};
 }
 
 static int wait_for(pid_t pid)

@@ -2,9 +2,9 @@
  * Signals to every process of a sandbox, through its namespaces.
  *
  * A signal to bubblewrap ends bubblewrap and the command sees nothing; one to its init is ignored.
- * So a helper enters the sandbox's user and pid namespaces and sends to "everyone there": it reaches
- * children in sessions of their own too, and works for root and for ordinary users. The caller must
- * have one thread.
+ * So a helper enters the sandbox's user and pid namespaces and sends to "everyone there": it
+ * reaches children in sessions of their own too, and works for root and for ordinary users. The
+ * caller must have one thread.
  */
 #ifndef PROCESSOR_NSKILL_H
 #define PROCESSOR_NSKILL_H

@@ -23,9 +23,10 @@
 
 int nursery_spawn(const char *argv0, const int *fds, int count, pid_t *pid)
 {
-	char *const argv[] = { strdupa(argv0), NULL };
+	char *const argv[] = {strdupa(argv0), NULL};
 	/* Set for developers only: messages of debug level. */
-	char debug[] = "DROPMILL_DEBUG=1", *const env[] = { getenv("DROPMILL_DEBUG") ? debug : NULL, NULL };
+	char debug[] = "DROPMILL_DEBUG=1", *const env[] = {
+					       getenv("DROPMILL_DEBUG") ? debug : NULL, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t set;
@@ -42,15 +43,15 @@ int nursery_spawn(const char *argv0, const int *fds, int count, pid_t *pid)
 	posix_spawnattr_setsigdefault(&attr, &set);
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attr, &set);
-	posix_spawnattr_setflags(&attr,
-	    POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setflags(
+	    &attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	rc = posix_spawn(pid, "/proc/self/exe", &actions, &attr, argv, env);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	return rc;
 }
 
-/* ---- the supervisor's side ------------------------------------------------------------------------ */
+/* ---- the supervisor's side ---- */
 
 void nursery_close(struct nursery *n)
 {
@@ -61,7 +62,7 @@ void nursery_close(struct nursery *n)
 		while (waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	*n = (struct nursery){ -1, -1 };
+	*n = (struct nursery){-1, -1};
 }
 
 enum rc nursery_open(struct nursery *n, struct err *err)
@@ -87,20 +88,24 @@ enum rc nursery_open(struct nursery *n, struct err *err)
 	return rc;
 }
 
-enum rc nursery_fork(struct nursery *n, const int fds[static NURSERY_FDS], pid_t *pid, struct err *err)
+enum rc nursery_fork(
+    struct nursery *n, const int fds[static NURSERY_FDS], pid_t *pid, struct err *err)
 {
 	union {
 		struct cmsghdr head;
 		char room[CMSG_SPACE(NURSERY_FDS * sizeof(int))];
-	} control = { 0 };
+	} control = {0};
 	char byte = 1;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-		.msg_controllen = sizeof control };
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof control};
 	ssize_t got;
 
-	control.head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
-		.cmsg_len = CMSG_LEN(NURSERY_FDS * sizeof(int)) };
+	control.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+	    .cmsg_type = SCM_RIGHTS,
+	    .cmsg_len = CMSG_LEN(NURSERY_FDS * sizeof(int))};
 	memcpy(CMSG_DATA(&control.head), fds, NURSERY_FDS * sizeof(int));
 	if (n->sock < 0)
 		return err_set(err, RC_SYS, "there is no nursery");
@@ -117,7 +122,7 @@ enum rc nursery_fork(struct nursery *n, const int fds[static NURSERY_FDS], pid_t
 	return err_sys(err, "the nursery cannot fork");
 }
 
-/* ---- the nursery ------------------------------------------------------------------------------------ */
+/* ---- the nursery ---- */
 
 static bool receive(int fds[static NURSERY_FDS])
 {
@@ -126,9 +131,11 @@ static bool receive(int fds[static NURSERY_FDS])
 		char room[CMSG_SPACE(NURSERY_FDS * sizeof(int))];
 	} control;
 	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-		.msg_controllen = sizeof control };
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof control};
 	ssize_t n;
 
 	do
@@ -168,7 +175,8 @@ int nursery_main(void)
 	fcntl(CONTROL, F_SETFD, FD_CLOEXEC);
 	/* The end of the socket is the end of the supervisor. */
 	while (receive(fds)) {
-		pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0, 0, 0, 0);
+		pid_t pid =
+		    (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0, 0, 0, 0);
 
 		if (pid == 0)
 			return become_runner(fds);

@@ -1,6 +1,6 @@
 /*
- * The nursery: a process that has done once what every runner would have to do anew (load the program and
- * its libraries, 4 ms) and forks a runner in a fraction of that.
+ * The nursery: a process that has done once what every runner would have to do anew (load the
+ * program and its libraries, 4 ms) and forks a runner in a fraction of that.
  *
  * It is executed afresh, so it has nothing of the supervisor's memory, and it never sees a job: a
  * runner gets its descriptors and is a child of the supervisor, not of the nursery (CLONE_PARENT),
@@ -29,13 +29,14 @@ enum rc nursery_open(struct nursery *n, struct err *err);
 void nursery_close(struct nursery *n);
 
 /* Fork a runner that has these descriptors as 3, 4, 5, 6. RC_SYS. */
-enum rc nursery_fork(struct nursery *n, const int fds[static NURSERY_FDS], pid_t *pid, struct err *err);
+enum rc nursery_fork(
+    struct nursery *n, const int fds[static NURSERY_FDS], pid_t *pid, struct err *err);
 
 /* Be the nursery; the exit status of the process (of a runner, in the runner). */
 int nursery_main(void);
 
-/* Start this program under another name, in a session of its own, with fds as 3, 4, … and nothing else
- * open; 0 or an errno. The descriptors must lie above 32. */
+/* Start this program under another name, in a session of its own, with fds as 3, 4, … and nothing
+ * else open; 0 or an errno. The descriptors must lie above 32. */
 int nursery_spawn(const char *argv0, const int *fds, int count, pid_t *pid);
 
 #endif

@@ -32,9 +32,9 @@ struct scan {
 
 static int open_beneath(int dir, const char *name, int flags)
 {
-	struct open_how how = { .flags = (unsigned)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-		    RESOLVE_NO_XDEV };
+	struct open_how how = {.flags = (unsigned)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+	    .resolve =
+		RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
 
 	return (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
 }
@@ -69,13 +69,14 @@ static enum rc digest(int fd, char hex[static 65], struct err *err)
 /* A regular file: describe it and pass it on. */
 static enum rc describe(struct scan *s, const char *name, struct err *err)
 {
-	struct message_output out = { 0 };
+	struct message_output out = {0};
 	int fd = open_beneath(s->root, name, O_RDONLY);
 	struct stat st;
 	enum rc rc = RC_OK;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		joblog_note(s->log, "output left out: \"%s\" cannot be opened: %s", name, strerror(errno));
+		joblog_note(
+		    s->log, "output left out: \"%s\" cannot be opened: %s", name, strerror(errno));
 	} else if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
 		joblog_note(s->log, "output left out: \"%s\" has more than one name", name);
 	} else if (s->count >= OUTPUTS_MAX) {
@@ -105,8 +106,10 @@ static enum rc describe(struct scan *s, const char *name, struct err *err)
 
 static const char *kind(mode_t mode)
 {
-	return S_ISLNK(mode) ? "a link" : S_ISFIFO(mode) ? "a fifo" : S_ISSOCK(mode) ? "a socket" :
-	                                                                             "a device";
+	return S_ISLNK(mode)    ? "a link"
+	       : S_ISFIFO(mode) ? "a fifo"
+	       : S_ISSOCK(mode) ? "a socket"
+				: "a device";
 }
 
 static enum rc scan_directory(struct scan *s, const char *path, int depth, struct err *err)
@@ -130,14 +133,16 @@ static enum rc scan_directory(struct scan *s, const char *path, int depth, struc
 		if (++s->seen > 20 * OUTPUTS_MAX)
 			rc = err_set(err, RC_INVALID, "it left more than %d files", OUTPUTS_MAX);
 		else if (!clean_component(base) ||
-		    !str_fmt(name, sizeof name, "%s%s%s", path, *path ? "/" : "", base))
-			joblog_note(s->log, "output left out: a name that is not fit for a download");
+			 !str_fmt(name, sizeof name, "%s%s%s", path, *path ? "/" : "", base))
+			joblog_note(
+			    s->log, "output left out: a name that is not fit for a download");
 		else if (fstatat(fd, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			joblog_note(s->log, "output left out: \"%s\": %s", name, strerror(errno));
 		else if (S_ISREG(st.st_mode))
 			rc = describe(s, name, err);
 		else if (!S_ISDIR(st.st_mode))
-			joblog_note(s->log, "output left out: \"%s\" is %s", name, kind(st.st_mode));
+			joblog_note(
+			    s->log, "output left out: \"%s\" is %s", name, kind(st.st_mode));
 		else if (depth < DEPTH_MAX)
 			rc = scan_directory(s, name, depth + 1, err);
 		else
@@ -150,16 +155,19 @@ static enum rc scan_directory(struct scan *s, const char *path, int depth, struc
 	return rc;
 }
 
-enum rc outputs_scan(int dir, int64_t max_bytes, struct joblog *log, outputs_fn *fn, void *context,
-    struct err *err)
+enum rc outputs_scan(
+    int dir, int64_t max_bytes, struct joblog *log, outputs_fn *fn, void *context, struct err *err)
 {
-	struct scan s = { .root = dir, .left_bytes = max_bytes > 0 ? max_bytes : -1, .log = log, .fn = fn,
-		.context = context };
+	struct scan s = {.root = dir,
+	    .left_bytes = max_bytes > 0 ? max_bytes : -1,
+	    .log = log,
+	    .fn = fn,
+	    .context = context};
 
 	return scan_directory(&s, "", 0, err);
 }
 
-/* ---- in the supervisor -------------------------------------------------------------------------- */
+/* ---- in the supervisor ---- */
 
 /* The store lies on another filesystem: a copy, on its own inode. */
 static enum rc copy(struct store *st, int from, const char *uuid, struct err *err)
@@ -190,8 +198,8 @@ static enum rc copy(struct store *st, int from, const char *uuid, struct err *er
 	return rc;
 }
 
-enum rc outputs_take(struct store *st, int dir, const struct message_output *output, const char *uuid,
-    struct err *err)
+enum rc outputs_take(struct store *st, int dir, const struct message_output *output,
+    const char *uuid, struct err *err)
 {
 	int fd = open_beneath(dir, output->name, O_RDONLY);
 	struct stat file, root;
@@ -202,8 +210,9 @@ enum rc outputs_take(struct store *st, int dir, const struct message_output *out
 	if (fstat(fd, &file) < 0 || fstat(st->root, &root) < 0)
 		rc = err_sys(err, "cannot stat output \"%.100s\"", output->name);
 	else if (!S_ISREG(file.st_mode) || file.st_nlink != 1 || file.st_ino != output->inode ||
-	    file.st_size != output->size_bytes)
-		rc = err_set(err, RC_INVALID, "output \"%.100s\" is not the file it was", output->name);
+		 file.st_size != output->size_bytes)
+		rc = err_set(
+		    err, RC_INVALID, "output \"%.100s\" is not the file it was", output->name);
 	else if (file.st_dev != root.st_dev)
 		rc = copy(st, fd, uuid, err);
 	/* Not the command's user but the store's owner has it from now on. */

@@ -1,7 +1,7 @@
 /*
- * Making the plan. Inside the sandbox every job looks the same: inputs in /job/in, outputs in /job/out,
- * the command where it lies on the host. Without a sandbox the same directories lie on the stage of a
- * root runner (processor/stage.h), or in the work directory.
+ * Making the plan. Inside the sandbox every job looks the same: inputs in /job/in, outputs in
+ * /job/out, the command where it lies on the host. Without a sandbox the same directories lie on
+ * the stage of a root runner (processor/stage.h), or in the work directory.
  */
 #include "processor/plan.h"
 
@@ -42,7 +42,7 @@ static void add_bind(struct making *m, const char *source, const char *dest, boo
 		m->p->binds = more;
 		m->room *= 2;
 	}
-	m->p->binds[m->p->bind_count++] = (struct sandbox_bind){ source, dest, writable };
+	m->p->binds[m->p->bind_count++] = (struct sandbox_bind){source, dest, writable};
 }
 
 /* The name an input bears in /job/in: its display name, made unlike those before it. */
@@ -62,14 +62,15 @@ static const char *input_name(struct making *m, const struct claim *c, size_t i)
 	return arena_strdup(m->a, clean);
 }
 
-static enum rc add_inputs(struct making *m, const struct claim *c, const char *workdir, struct err *err)
+static enum rc add_inputs(
+    struct making *m, const struct claim *c, const char *workdir, struct err *err)
 {
 	m->inputs = arena_zalloc(m->a, (c->input_count + 1) * sizeof *m->inputs);
 	for (size_t i = 0; i < c->input_count; i++) {
 		const char *name = input_name(m, c, i);
 		char stored[64];
-		const char *source = arena_printf(m->a, "%s/%s", m->h->cfg->store,
-		    store_name(c->inputs[i].uuid, stored));
+		const char *source = arena_printf(
+		    m->a, "%s/%s", m->h->cfg->store, store_name(c->inputs[i].uuid, stored));
 
 		if (access(source, R_OK) < 0)
 			return err_sys(err, "cannot read input \"%.100s\"", name);
@@ -99,10 +100,12 @@ static void add_programs(struct making *m, const char *directory, const char *pr
 		snprintf(m->visible + used, sizeof m->visible - used, "%s:", directory);
 }
 
-static enum rc add_command(struct making *m, const struct claim *c, const struct jobtype *type, struct err *err)
+static enum rc add_command(
+    struct making *m, const struct claim *c, const struct jobtype *type, struct err *err)
 {
-	struct jobtype_run run = { .inputs = m->inputs, .output = m->out,
-		.name = c->input_count ? c->inputs[0].name : c->job.name };
+	struct jobtype_run run = {.inputs = m->inputs,
+	    .output = m->out,
+	    .name = c->input_count ? c->inputs[0].name : c->job.name};
 	const char **argv, *program;
 	char *directory;
 	struct stat st;
@@ -152,7 +155,8 @@ static void add_environment(struct making *m, const struct claim *c)
 enum rc plan_make(struct plan *p, struct host *h, const struct claim *c, const struct jobtype *type,
     const char *workdir, struct arena *a, struct err *err)
 {
-	struct making m = { .p = p, .h = h, .a = a, .room = 16, .in = SANDBOX_IN, .out = SANDBOX_OUT };
+	struct making m = {
+	    .p = p, .h = h, .a = a, .room = 16, .in = SANDBOX_IN, .out = SANDBOX_OUT};
 	enum rc rc;
 
 	p->binds = arena_alloc(a, m.room * sizeof *p->binds);
@@ -173,14 +177,20 @@ enum rc plan_make(struct plan *p, struct host *h, const struct claim *c, const s
 	return rc;
 }
 
-void plan_spec(const struct plan *p, const struct host *h, const struct claim *c, const struct jobtype *type,
-    const char *cgroup, struct message_spec *spec)
+void plan_spec(const struct plan *p, const struct host *h, const struct claim *c,
+    const struct jobtype *type, const char *cgroup, struct message_spec *spec)
 {
-	*spec = (struct message_spec){ .attempt = c->job.attempt, .timeout_ms = type->timeout_ms,
-		.memory_bytes = type->memory_bytes, .output_max_bytes = type->output_max_bytes,
-		.log_max_bytes = h->cfg->log_max_bytes, .sandbox = h->sandboxed, .network = type->network,
-		.items = type->progress == JOBTYPE_PROGRESS_ITEMS, .drop = h->drop, .uid = h->uid,
-		.gid = h->gid };
+	*spec = (struct message_spec){.attempt = c->job.attempt,
+	    .timeout_ms = type->timeout_ms,
+	    .memory_bytes = type->memory_bytes,
+	    .output_max_bytes = type->output_max_bytes,
+	    .log_max_bytes = h->cfg->log_max_bytes,
+	    .sandbox = h->sandboxed,
+	    .network = type->network,
+	    .items = type->progress == JOBTYPE_PROGRESS_ITEMS,
+	    .drop = h->drop,
+	    .uid = h->uid,
+	    .gid = h->gid};
 	memcpy(spec->job, c->job.uuid, sizeof spec->job);
 	snprintf(spec->cgroup, sizeof spec->cgroup, "%s", cgroup);
 	snprintf(spec->work, sizeof spec->work, "%s", p->home);

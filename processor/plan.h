@@ -18,14 +18,14 @@ struct plan {
 	const char *home; /* where a command without sandbox starts */
 };
 
-/* Work it out. `workdir` is the attempt's directory below work; its `in` is made here for runs without
- * sandbox. RC_INVALID: the input's name cannot be given to the command; RC_NOTFOUND: the program or a
- * path of `read` is not there. */
+/* Work it out. `workdir` is the attempt's directory below work; its `in` is made here for runs
+ * without sandbox. RC_INVALID: the input's name cannot be given to the command; RC_NOTFOUND: the
+ * program or a path of `read` is not there. */
 enum rc plan_make(struct plan *p, struct host *h, const struct claim *c, const struct jobtype *type,
     const char *workdir, struct arena *a, struct err *err);
 
 /* The figures that go with it. */
-void plan_spec(const struct plan *p, const struct host *h, const struct claim *c, const struct jobtype *type,
-    const char *cgroup, struct message_spec *spec);
+void plan_spec(const struct plan *p, const struct host *h, const struct claim *c,
+    const struct jobtype *type, const char *cgroup, struct message_spec *spec);
 
 #endif

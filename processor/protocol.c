@@ -13,8 +13,8 @@ void protocol_init(struct protocol *p, bool items)
 {
 	memset(p, 0, sizeof *p);
 	p->items = items;
-	p->progress = (struct message_progress){ .percent = -1, .total = -1, .processed = -1,
-		.rejected = -1 };
+	p->progress =
+	    (struct message_progress){.percent = -1, .total = -1, .processed = -1, .rejected = -1};
 }
 
 /* Bytes of an ANSI escape sequence at `in` (which starts with ESC). */
@@ -29,7 +29,8 @@ static size_t escape_length(const char *in, size_t len)
 		return len;
 	}
 	if (len > 1 && in[1] == '[') /* CSI: up to a letter */
-		for (i = 2; i < len && ((unsigned char)in[i] < 0x40 || (unsigned char)in[i] > 0x7e);)
+		for (i = 2;
+		     i < len && ((unsigned char)in[i] < 0x40 || (unsigned char)in[i] > 0x7e);)
 			i++;
 	return i < len ? i + 1 : len;
 }
@@ -59,7 +60,7 @@ void protocol_clean(const char *in, size_t len, char *out, size_t size)
 			n = character_length(in + i, len - i);
 		/* C1 controls are control characters too. */
 		bool control = c < 0x20 || c == 0x7f ||
-		    (n == 2 && c == 0xc2 && (unsigned char)in[i + 1] < 0xa0);
+			       (n == 2 && c == 0xc2 && (unsigned char)in[i + 1] < 0xa0);
 		size_t room = n && !control ? n : 1;
 
 		if (used + room >= size)
@@ -221,7 +222,7 @@ static void json_line(struct protocol *p, const char *line, size_t len)
 		count_set(p, &p->progress.processed, n);
 		if (p->progress.total > 0 && !json_object_get(object, "progress"))
 			percent_set(p, (int64_t)((double)p->progress.processed /
-			                   (double)p->progress.total * 100));
+						 (double)p->progress.total * 100));
 	}
 	if (number_of(object, "rejected", &n))
 		count_set(p, &p->progress.rejected, n);
@@ -248,7 +249,8 @@ static void line_end(struct line_reader *r, struct protocol *p, line_fn *fn)
 	r->len = 0;
 }
 
-static void feed(struct line_reader *r, const char *data, size_t len, struct protocol *p, line_fn *fn)
+static void feed(
+    struct line_reader *r, const char *data, size_t len, struct protocol *p, line_fn *fn)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (data[i] == '\n' || data[i] == '\r')

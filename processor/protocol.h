@@ -1,8 +1,8 @@
 /*
  * The job protocol as the runner reads it: lines on stdout and stderr, JSON lines on descriptor 3.
  *
- * Everything here comes from a command nobody vetted: lines are bounded (the rest of a longer one is
- * skipped), texts are made valid UTF-8 without control characters, progress only moves forward.
+ * Everything here comes from a command nobody vetted: lines are bounded (the rest of a longer one
+ * is skipped), texts are made valid UTF-8 without control characters, progress only moves forward.
  */
 #ifndef PROCESSOR_PROTOCOL_H
 #define PROCESSOR_PROTOCOL_H
@@ -22,8 +22,8 @@ struct line_reader {
 
 /* What is known so far. Zero it with protocol_init. */
 struct protocol {
-	bool items;                /* NN/MM lines count as progress */
-	bool changed;              /* progress moved since the caller cleared this */
+	bool items;   /* NN/MM lines count as progress */
+	bool changed; /* progress moved since the caller cleared this */
 	struct message_progress progress;
 	char result[RESULT_MAX];   /* given on descriptor 3 */
 	char last_out[RESULT_MAX]; /* last stdout line that is not progress and not empty */

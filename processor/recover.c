@@ -43,7 +43,8 @@ static size_t find_survivors(const struct supervisor *sv, int64_t *owners)
 	return n;
 }
 
-enum rc recover_find(struct supervisor *sv, int64_t *dead, size_t max, size_t *n, bool *waiting, struct err *err)
+enum rc recover_find(
+    struct supervisor *sv, int64_t *dead, size_t max, size_t *n, bool *waiting, struct err *err)
 {
 	int64_t survivors[SURVIVORS_MAX];
 	size_t survivor_count = 0, count;
@@ -87,7 +88,8 @@ static bool is_young(DIR *dir, const char *name)
 {
 	struct stat st;
 
-	return fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && time(NULL) - st.st_ctime < 60;
+	return fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       time(NULL) - st.st_ctime < 60;
 }
 
 bool recover_clean(struct supervisor *sv)
@@ -102,10 +104,10 @@ bool recover_clean(struct supervisor *sv)
 		if (!workdir_valid(e->d_name) || ours(sv, e->d_name) ||
 		    workdir_alive(sv->host.work, e->d_name, &owner))
 			continue;
-		/* A living processor clears up by itself; one without an owner is being made, or never
-		 * was finished. */
-		if (owner ? owner != sv->worker_id && worker_alive(sv->host.work, owner) :
-		            is_young(dir, e->d_name))
+		/* A living processor clears up by itself; one without an owner is being made, or
+		 * never was finished. */
+		if (owner ? owner != sv->worker_id && worker_alive(sv->host.work, owner)
+			  : is_young(dir, e->d_name))
 			continue;
 		done = workdir_remove(sv->host.work, e->d_name, &budget) && done;
 	}

@@ -2,9 +2,9 @@
  * Serving one job: read the description, start the child, follow it, end it when it must end, look
  * at what it left, report.
  *
- * One loop over poll() does all of it. The job is over when this process has no children left: it is
- * the subreaper of everything below it, and the init of the sandbox only goes when the last process
- * inside has gone.
+ * One loop over poll() does all of it. The job is over when this process has no children left: it
+ * is the subreaper of everything below it, and the init of the sandbox only goes when the last
+ * process inside has gone.
  */
 #include "processor/runner.h"
 
@@ -64,11 +64,11 @@ struct runner {
 	struct protocol protocol;
 	struct joblog log;
 
-	bool unblocked;      /* the command runs */
-	bool has_exit;       /* exit_code is the command's own */
-	bool gone;           /* the child (bubblewrap, or the command itself) has been reaped */
-	bool alone;          /* no process is left */
-	bool cut;            /* cause is set: somebody ended it */
+	bool unblocked; /* the command runs */
+	bool has_exit;  /* exit_code is the command's own */
+	bool gone;      /* the child (bubblewrap, or the command itself) has been reaped */
+	bool alone;     /* no process is left */
+	bool cut;       /* cause is set: somebody ended it */
 	enum run_cause cause;
 	int exit_code, child_status;
 	char fault[512];
@@ -78,11 +78,12 @@ struct runner {
 	int64_t deadline, kill_at, sample_at, progress_at, log_at;
 };
 
-static struct runner run = { .out_dir = -1, .signals = -1, .init_fd = -1, .ns = { -1, -1 } };
+static struct runner run = {.out_dir = -1, .signals = -1, .init_fd = -1, .ns = {-1, -1}};
 
-/* ---- the description ------------------------------------------------------------------------ */
+/* ---- the description ---- */
 
-static enum rc take_word(struct runner *r, char **list, size_t *n, const struct message *m, struct err *err)
+static enum rc take_word(
+    struct runner *r, char **list, size_t *n, const struct message *m, struct err *err)
 {
 	if (*n >= WORDS_MAX)
 		return err_set(err, RC_LIMIT, "too many arguments");
@@ -94,8 +95,8 @@ static enum rc take_bind(struct runner *r, const struct message_bind *b, struct 
 {
 	if (r->bind_count >= BINDS_MAX)
 		return err_set(err, RC_LIMIT, "too many mounts");
-	r->binds[r->bind_count++] = (struct sandbox_bind){ arena_strdup(&r->arena, b->source),
-		arena_strdup(&r->arena, b->dest), b->writable };
+	r->binds[r->bind_count++] = (struct sandbox_bind){
+	    arena_strdup(&r->arena, b->source), arena_strdup(&r->arena, b->dest), b->writable};
 	return RC_OK;
 }
 
@@ -117,8 +118,9 @@ static enum rc read_description(struct runner *r, struct err *err)
 		else if (m.type == MESSAGE_FILTER)
 			buf_add(&r->filter, m.u.text, m.size);
 		else if (m.type == MESSAGE_START)
-			return r->argc && *r->spec.job ? RC_OK :
-			                                 err_set(err, RC_INVALID, "incomplete description");
+			return r->argc && *r->spec.job
+				   ? RC_OK
+				   : err_set(err, RC_INVALID, "incomplete description");
 		else
 			rc = err_set(err, RC_INVALID, "unexpected message %u", m.type);
 		if (rc)
@@ -129,8 +131,13 @@ static enum rc read_description(struct runner *r, struct err *err)
 
 static enum rc start(struct runner *r, struct err *err)
 {
-	struct child_plan plan = { .spec = &r->spec, .argv = r->argv, .env = r->env, .binds = r->binds,
-		.bind_count = r->bind_count, .filter = &r->filter, .lock = RUNNER_LOCK };
+	struct child_plan plan = {.spec = &r->spec,
+	    .argv = r->argv,
+	    .env = r->env,
+	    .binds = r->binds,
+	    .bind_count = r->bind_count,
+	    .filter = &r->filter,
+	    .lock = RUNNER_LOCK};
 	enum rc rc;
 
 	r->out_dir = openat(RUNNER_WORK, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -151,7 +158,7 @@ static enum rc start(struct runner *r, struct err *err)
 	return RC_OK;
 }
 
-/* ---- ending it -------------------------------------------------------------------------------- */
+/* ---- ending it ---- */
 
 /* SIGKILL to everything, by the shortest way there is. */
 static void kill_all(struct runner *r)
@@ -193,12 +200,12 @@ static void fault(struct runner *r, const char *text)
 	cut(r, RUN_FAULT, 0);
 }
 
-/* ---- bubblewrap's events ------------------------------------------------------------------------ */
+/* ---- bubblewrap's events ---- */
 
 /* The sandbox has an init: take hold of it, then let the command begin. */
 static void sandbox_ready(struct runner *r, pid_t init, int64_t pid_ns)
 {
-	struct rlimit processes = { PROCESSES_MAX, PROCESSES_MAX };
+	struct rlimit processes = {PROCESSES_MAX, PROCESSES_MAX};
 	struct err err;
 
 	r->init = init;
@@ -218,7 +225,8 @@ static void sandbox_ready(struct runner *r, pid_t init, int64_t pid_ns)
 		return;
 	}
 	/* For the one who clears up, should all of us die. */
-	if (dprintf(RUNNER_LOCK, "pidns %lld\n", (long long)pid_ns) < 0 || write(r->child.block, "x", 1) != 1) {
+	if (dprintf(RUNNER_LOCK, "pidns %lld\n", (long long)pid_ns) < 0 ||
+	    write(r->child.block, "x", 1) != 1) {
 		err_sys(&err, "cannot let the command begin");
 		fault(r, err.text);
 		return;
@@ -240,7 +248,8 @@ static void started(struct runner *r)
 static void status_line(struct runner *r, const char *line, size_t len)
 {
 	json_t *event = json_loadb(line, len, 0, NULL);
-	const json_t *pid = json_object_get(event, "child-pid"), *code = json_object_get(event, "exit-code");
+	const json_t *pid = json_object_get(event, "child-pid"),
+		     *code = json_object_get(event, "exit-code");
 
 	if (json_is_integer(pid) && !r->init) {
 		sandbox_ready(r, (pid_t)json_integer_value(pid),
@@ -267,7 +276,7 @@ static void status_feed(struct runner *r, const char *data, size_t len)
 	}
 }
 
-/* ---- what the child says ------------------------------------------------------------------------ */
+/* ---- what the child says ---- */
 
 /* Read what is there, at most a few blocks, so that a chatty job cannot keep us from the clock. */
 static void read_stream(struct runner *r, int *fd)
@@ -371,7 +380,8 @@ static void send_progress(struct runner *r, int64_t now)
 {
 	if (!r->protocol.changed)
 		return;
-	message_send(RUNNER_SOCKET, MESSAGE_PROGRESS, &r->protocol.progress, sizeof r->protocol.progress, NULL);
+	message_send(RUNNER_SOCKET, MESSAGE_PROGRESS, &r->protocol.progress,
+	    sizeof r->protocol.progress, NULL);
 	r->protocol.changed = false;
 	r->progress_at = now + PROGRESS_EVERY_MS;
 }
@@ -402,8 +412,8 @@ static void tick(struct runner *r)
 static int next_timeout(const struct runner *r)
 {
 	int64_t now = clock_boot_ms(), at = INT64_MAX;
-	const int64_t moments[] = { r->kill_at, r->deadline, r->sample_at,
-		r->protocol.changed ? r->progress_at : 0, r->log.dirty ? r->log_at : 0 };
+	const int64_t moments[] = {r->kill_at, r->deadline, r->sample_at,
+	    r->protocol.changed ? r->progress_at : 0, r->log.dirty ? r->log_at : 0};
 
 	for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
 		if (moments[i] && moments[i] < at)
@@ -415,17 +425,17 @@ static int next_timeout(const struct runner *r)
 
 static void follow(struct runner *r)
 {
-	int *streams[] = { &r->child.out, &r->child.error, &r->child.json, &r->child.status };
+	int *streams[] = {&r->child.out, &r->child.error, &r->child.json, &r->child.status};
 
 	r->deadline = clock_boot_ms() + SETUP_MS;
 	if (!r->spec.sandbox)
 		started(r);
 	while (!r->alone || r->child.out >= 0 || r->child.error >= 0 || r->child.json >= 0 ||
-	    r->child.status >= 0) {
-		struct pollfd fds[6] = { { RUNNER_SOCKET, POLLIN, 0 }, { r->signals, POLLIN, 0 } };
+	       r->child.status >= 0) {
+		struct pollfd fds[6] = {{RUNNER_SOCKET, POLLIN, 0}, {r->signals, POLLIN, 0}};
 
 		for (size_t i = 0; i < 4; i++)
-			fds[i + 2] = (struct pollfd){ *streams[i], POLLIN, 0 };
+			fds[i + 2] = (struct pollfd){*streams[i], POLLIN, 0};
 		if (poll(fds, 6, next_timeout(r)) < 0 && errno != EINTR)
 			bug("poll: %s", strerror(errno));
 		for (size_t i = 0; i < 4; i++)
@@ -440,7 +450,7 @@ static void follow(struct runner *r)
 	protocol_finish(&r->protocol);
 }
 
-/* ---- the report --------------------------------------------------------------------------------- */
+/* ---- the report ---- */
 
 static enum rc send_output(void *context, const struct message_output *output, struct err *err)
 {
@@ -453,8 +463,8 @@ static void judge(struct runner *r)
 {
 	if (!r->spec.sandbox) {
 		r->has_exit = true;
-		r->exit_code = WIFEXITED(r->child_status) ? WEXITSTATUS(r->child_status) :
-		                                            128 + WTERMSIG(r->child_status);
+		r->exit_code = WIFEXITED(r->child_status) ? WEXITSTATUS(r->child_status)
+							  : 128 + WTERMSIG(r->child_status);
 	} else if (!r->has_exit && r->unblocked && WIFSIGNALED(r->child_status)) {
 		/* Somebody outside killed bubblewrap; the command went with it. */
 		r->has_exit = true;
@@ -462,7 +472,8 @@ static void judge(struct runner *r)
 	}
 	if (!r->has_exit) {
 		snprintf(r->fault, sizeof r->fault, "%.500s",
-		    *r->protocol.last_error ? r->protocol.last_error : "the sandbox could not be set up");
+		    *r->protocol.last_error ? r->protocol.last_error
+					    : "the sandbox could not be set up");
 		r->cause = RUN_FAULT;
 	} else if (r->exit_code && *r->spec.cgroup && cgroup_out_of_memory(r->spec.cgroup)) {
 		r->cause = RUN_MEMORY;
@@ -478,8 +489,8 @@ static int64_t milliseconds(const struct timeval *t)
 
 static void report(struct runner *r)
 {
-	struct message_end end = { .cpu_ms = milliseconds(&r->usage.ru_utime) +
-		    milliseconds(&r->usage.ru_stime) };
+	struct message_end end = {
+	    .cpu_ms = milliseconds(&r->usage.ru_utime) + milliseconds(&r->usage.ru_stime)};
 	int64_t peak = *r->spec.cgroup ? cgroup_peak(r->spec.cgroup) : r->peak_bytes;
 	struct err err;
 	enum rc rc = RC_OK;
@@ -487,7 +498,8 @@ static void report(struct runner *r)
 	if (!r->cut)
 		judge(r);
 	if (r->cause == RUN_EXIT && r->exit_code == 0) {
-		rc = outputs_scan(r->out_dir, r->spec.output_max_bytes, &r->log, send_output, NULL, &err);
+		rc = outputs_scan(
+		    r->out_dir, r->spec.output_max_bytes, &r->log, send_output, NULL, &err);
 		if (rc == RC_LIMIT)
 			r->cause = RUN_OUTPUT;
 		else if (rc == RC_INVALID)
@@ -506,7 +518,8 @@ static void report(struct runner *r)
 	end.peak_bytes = (int64_t)r->usage.ru_maxrss * 1024;
 	if (peak > end.peak_bytes || *r->spec.cgroup)
 		end.peak_bytes = peak;
-	memcpy(end.last_error, *r->fault ? r->fault : r->protocol.last_error, sizeof end.last_error);
+	memcpy(
+	    end.last_error, *r->fault ? r->fault : r->protocol.last_error, sizeof end.last_error);
 	end.last_error[sizeof end.last_error - 1] = '\0';
 	snprintf(end.result, sizeof end.result, "%s", protocol_result(&r->protocol));
 	message_send(RUNNER_SOCKET, MESSAGE_END, &end, sizeof end, NULL);
@@ -514,7 +527,8 @@ static void report(struct runner *r)
 
 static void report_fault(const struct err *err)
 {
-	struct message_end end = { .cause = RUN_FAULT, .cpu_ms = -1, .peak_bytes = -1, .log_bytes = -1 };
+	struct message_end end = {
+	    .cause = RUN_FAULT, .cpu_ms = -1, .peak_bytes = -1, .log_bytes = -1};
 
 	snprintf(end.last_error, sizeof end.last_error, "%s", err->text);
 	message_send(RUNNER_SOCKET, MESSAGE_END, &end, sizeof end, NULL);
@@ -523,7 +537,7 @@ static void report_fault(const struct err *err)
 int runner_main(void)
 {
 	struct runner *r = &run;
-	struct err err = { 0 };
+	struct err err = {0};
 	sigset_t child_set;
 	enum rc rc;
 

@@ -74,8 +74,8 @@ void running_start(struct supervisor *sv, const struct claim *c)
 		poke(sv);
 		return;
 	}
-	log_debug("started type=%s attempt=%" PRId64 " job=%" PRId64, c->job.job_type, c->job.attempt,
-	    c->job.id);
+	log_debug("started type=%s attempt=%" PRId64 " job=%" PRId64, c->job.job_type,
+	    c->job.attempt, c->job.id);
 	if (sd_event_add_io(sv->event, &r->messages, r->at.sock, EPOLLIN, on_message, r) < 0 ||
 	    sd_event_add_io(sv->event, &r->exit, r->at.pidfd, EPOLLIN, on_runner_exit, r) < 0)
 		bug("cannot watch a runner");

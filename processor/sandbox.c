@@ -13,21 +13,21 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 const char sandbox_passwd[] = "root:x:0:0:root:/:/usr/sbin/nologin\n"
-                              "job:x:1000:1000:job:/tmp:/bin/sh\n"
-                              "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+			      "job:x:1000:1000:job:/tmp:/bin/sh\n"
+			      "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 const char sandbox_group[] = "root:x:0:\njob:x:1000:\nnogroup:x:65534:\n";
 
 /* What programs below /usr look for in /etc: links to alternatives, the linker's cache, fonts,
  * policies of converters, certificates. */
-static const char *const etc[] = { "alternatives", "ld.so.cache", "fonts", "ImageMagick-6",
-	"ImageMagick-7", "libreoffice", "ssl/certs" };
+static const char *const etc[] = {"alternatives", "ld.so.cache", "fonts", "ImageMagick-6",
+    "ImageMagick-7", "libreoffice", "ssl/certs"};
 
 /* And with the network: how names are found. */
-static const char *const etc_network[] = { "resolv.conf", "hosts", "nsswitch.conf", "gai.conf",
-	"services", "protocols" };
+static const char *const etc_network[] = {
+    "resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services", "protocols"};
 
 /* Directories of the root that are links into /usr on today's systems and directories on older. */
-static const char *const roots[] = { "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32" };
+static const char *const roots[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
 
 struct args {
 	struct arena *a;
@@ -48,11 +48,11 @@ static void add(struct args *args, const char *text)
 	args->list[args->n] = NULL;
 }
 
-#define ADD(args, ...)                                                                             \
-	do {                                                                                       \
-		static const char *const words[] = { __VA_ARGS__ };                                \
-		for (size_t w = 0; w < COUNT(words); w++)                                          \
-			add(args, words[w]);                                                       \
+#define ADD(args, ...)                                            \
+	do {                                                      \
+		static const char *const words[] = {__VA_ARGS__}; \
+		for (size_t w = 0; w < COUNT(words); w++)         \
+			add(args, words[w]);                      \
 	} while (0)
 
 static void add_number(struct args *args, const char *option, int64_t n)
@@ -138,7 +138,7 @@ static void add_kernel(struct args *args, const struct sandbox *s)
 
 char **sandbox_argv(const struct sandbox *s, char *const *command, struct arena *a)
 {
-	struct args args = { .a = a, .room = 128, .list = arena_alloc(a, 128 * sizeof(char *)) };
+	struct args args = {.a = a, .room = 128, .list = arena_alloc(a, 128 * sizeof(char *))};
 
 	add_namespaces(&args, s);
 	add_system(&args, s);

@@ -4,8 +4,8 @@
  * New user, mount, pid, ipc, uts, cgroup and (unless the type says otherwise) network namespaces; a
  * root of nothing but read-only /usr, the few entries of /etc that programs want, the inputs, the
  * command's own directory and what the administrator lists; one writable directory; sized tmpfs;
- * no capabilities, no new namespaces, a seccomp filter. bubblewrap is a toolkit: the policy is here,
- * and t/unit/52-sandbox.c and t/unit/53-runner.c hold it to its word.
+ * no capabilities, no new namespaces, a seccomp filter. bubblewrap is a toolkit: the policy is
+ * here, and t/unit/52-sandbox.c and t/unit/53-runner.c hold it to its word.
  */
 #ifndef PROCESSOR_SANDBOX_H
 #define PROCESSOR_SANDBOX_H
@@ -33,8 +33,8 @@ struct sandbox {
 	size_t bind_count;
 	bool network;
 	int64_t memory_bytes; /* sizes the tmpfs: half of it for /tmp, a quarter for /dev/shm */
-	/* Descriptors bubblewrap inherits. lock stays open while the sandbox lives; the command waits
-	 * for a byte on block; a JSON line for each event goes to status. */
+	/* Descriptors bubblewrap inherits. lock stays open while the sandbox lives; the command
+	 * waits for a byte on block; a JSON line for each event goes to status. */
 	int filter, status, block, lock, passwd, group;
 };
 
@@ -48,7 +48,8 @@ char **sandbox_argv(const struct sandbox *s, char *const *command, struct arena 
 /* Contents of the sandbox's /etc/passwd and /etc/group. */
 extern const char sandbox_passwd[], sandbox_group[];
 
-/* Whether showing this directory is needed: false for what lies below /usr, which is there anyway. */
+/* Whether showing this directory is needed: false for what lies below /usr, which is there anyway.
+ */
 bool sandbox_wants(const char *directory);
 
 #endif

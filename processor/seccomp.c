@@ -17,29 +17,86 @@
 /* Refused whatever their arguments are. Names that this kernel or library does not know are passed
  * over. */
 static const char *const refused[] = {
-	/* mounts and namespaces */
-	"mount", "umount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen",
-	"fsconfig", "fsmount", "fspick", "mount_setattr", "unshare", "setns",
-	/* other processes, handles to anything */
-	"ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd",
-	"process_madvise", "open_by_handle_at", "name_to_handle_at",
-	/* keys, tracing, faults */
-	"keyctl", "add_key", "request_key", "bpf", "perf_event_open", "userfaultfd", "fanotify_init",
-	"lookup_dcookie", "syslog", "vmsplice",
-	/* asynchronous calls that no filter sees */
-	"io_uring_setup", "io_uring_enter", "io_uring_register",
-	/* the machine */
-	"kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module",
-	"create_module", "query_module", "get_kernel_syms", "reboot", "swapon", "swapoff", "acct", "quotactl",
-	"quotactl_fd", "settimeofday", "stime", "clock_settime", "adjtimex", "clock_adjtime",
-	"iopl", "ioperm", "modify_ldt", "vhangup", "vm86", "vm86old", "nfsservctl", "uselib",
-	"_sysctl", "sysfs", "ustat", "mbind", "migrate_pages", "move_pages", "set_mempolicy",
+    /* mounts and namespaces */
+    "mount",
+    "umount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "move_mount",
+    "open_tree",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    "unshare",
+    "setns",
+    /* other processes, handles to anything */
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "kcmp",
+    "pidfd_getfd",
+    "process_madvise",
+    "open_by_handle_at",
+    "name_to_handle_at",
+    /* keys, tracing, faults */
+    "keyctl",
+    "add_key",
+    "request_key",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "fanotify_init",
+    "lookup_dcookie",
+    "syslog",
+    "vmsplice",
+    /* asynchronous calls that no filter sees */
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    /* the machine */
+    "kexec_load",
+    "kexec_file_load",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "create_module",
+    "query_module",
+    "get_kernel_syms",
+    "reboot",
+    "swapon",
+    "swapoff",
+    "acct",
+    "quotactl",
+    "quotactl_fd",
+    "settimeofday",
+    "stime",
+    "clock_settime",
+    "adjtimex",
+    "clock_adjtime",
+    "iopl",
+    "ioperm",
+    "modify_ldt",
+    "vhangup",
+    "vm86",
+    "vm86old",
+    "nfsservctl",
+    "uselib",
+    "_sysctl",
+    "sysfs",
+    "ustat",
+    "mbind",
+    "migrate_pages",
+    "move_pages",
+    "set_mempolicy",
 };
 
-static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
+static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
 
-static const int namespaces[] = { CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET,
-	CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP };
+static const int namespaces[] = {CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET,
+    CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP};
 
 #define REFUSE SCMP_ACT_ERRNO(EPERM)
 
@@ -59,17 +116,17 @@ static int refuse_by_name(scmp_filter_ctx ctx)
 /* Arguments are 64 bits wide, the kernel looks at 32: compare those only (CVE-2019-10063). */
 static int refuse_by_argument(scmp_filter_ctx ctx)
 {
-	static const unsigned long ioctls[] = { TIOCSTI, TIOCLINUX, TIOCSETD };
+	static const unsigned long ioctls[] = {TIOCSTI, TIOCLINUX, TIOCSETD};
 	const scmp_datum_t low = 0xffffffff;
 	int rc = 0;
 
 	for (size_t i = 0; i < COUNT(ioctls) && !rc; i++)
-		rc = seccomp_rule_add(ctx, REFUSE, SCMP_SYS(ioctl), 1,
-		    SCMP_A1(SCMP_CMP_MASKED_EQ, low, ioctls[i]));
+		rc = seccomp_rule_add(
+		    ctx, REFUSE, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, low, ioctls[i]));
 	for (size_t i = 0; i < COUNT(namespaces) && !rc; i++)
 		rc = seccomp_rule_add(ctx, REFUSE, SCMP_SYS(clone), 1,
 		    SCMP_A0(SCMP_CMP_MASKED_EQ, (scmp_datum_t)namespaces[i],
-		        (scmp_datum_t)namespaces[i]));
+			(scmp_datum_t)namespaces[i]));
 	/* Its flags lie in memory, where a filter cannot look; libc falls back to clone. */
 	if (!rc)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
@@ -87,8 +144,8 @@ static int refuse_families(scmp_filter_ctx ctx)
 		for (size_t i = 0; i < COUNT(families); i++)
 			allowed = allowed || families[i] == family;
 		if (!allowed)
-			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-			    SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)family));
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket),
+			    1, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)family));
 	}
 	if (!rc)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,

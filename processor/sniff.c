@@ -1,6 +1,7 @@
 /*
- * Typing outputs. Texts by their names: libmagic knows few dialects of them, and asking costs a process.
- * Everything else by core/sniff.h. A type decides how a download is labelled, never what is done with it.
+ * Typing outputs. Texts by their names: libmagic knows few dialects of them, and asking costs a
+ * process. Everything else by core/sniff.h. A type decides how a download is labelled, never what
+ * is done with it.
  */
 #include "processor/sniff.h"
 
@@ -15,14 +16,14 @@
 static const struct {
 	const char *extension, *type;
 } texts[] = {
-	{ ".txt", "text/plain" },
-	{ ".log", "text/plain" },
-	{ ".csv", "text/csv" },
-	{ ".tsv", "text/tab-separated-values" },
-	{ ".json", "application/json" },
-	{ ".html", "text/html" },
-	{ ".md", "text/markdown" },
-	{ ".xml", "application/xml" },
+    {".txt", "text/plain"},
+    {".log", "text/plain"},
+    {".csv", "text/csv"},
+    {".tsv", "text/tab-separated-values"},
+    {".json", "application/json"},
+    {".html", "text/html"},
+    {".md", "text/markdown"},
+    {".xml", "application/xml"},
 };
 
 /* Whether the beginning is text: UTF-8 as far as it goes, without NUL. */

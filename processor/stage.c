@@ -57,7 +57,8 @@ enum rc stage_build(struct sandbox_bind *binds, size_t n, struct arena *a, struc
 		rc = err_sys(err, "cannot make a staging directory");
 	for (size_t i = 0; i < n && !rc; i++) {
 		bool ours = strncmp(binds[i].dest, "/job/", 5) == 0;
-		char *path = ours ? arena_printf(a, "/tmp%s", binds[i].dest) : arena_printf(a, "/tmp/%zu", i);
+		char *path = ours ? arena_printf(a, "/tmp%s", binds[i].dest)
+				  : arena_printf(a, "/tmp/%zu", i);
 
 		rc = hang(fds[i], path, err);
 		binds[i].source = path;

@@ -1,10 +1,10 @@
 /*
  * A place where an unprivileged user finds what a job needs, and becoming that user.
  *
- * The state may lie below a directory that run_user cannot enter (a 0700 temporary directory, /root).
- * A runner started by root therefore clones the mounts it needs and hangs them below /tmp of a mount
- * namespace of its own, before it drops its privileges. Nothing is left behind: the namespace ends
- * with the runner.
+ * The state may lie below a directory that run_user cannot enter (a 0700 temporary directory,
+ * /root). A runner started by root therefore clones the mounts it needs and hangs them below /tmp
+ * of a mount namespace of its own, before it drops its privileges. Nothing is left behind: the
+ * namespace ends with the runner.
  */
 #ifndef PROCESSOR_STAGE_H
 #define PROCESSOR_STAGE_H

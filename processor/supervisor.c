@@ -1,6 +1,6 @@
 /*
- * The loop: signals, the doorbell, one timer for everything that is due, and the turn that runs when
- * nothing else is waiting.
+ * The loop: signals, the doorbell, one timer for everything that is due, and the turn that runs
+ * when nothing else is waiting.
  */
 #include "processor/supervisor.h"
 
@@ -28,7 +28,7 @@ static void poke(struct supervisor *sv)
 	sd_event_source_set_enabled(sv->turn, SD_EVENT_ONESHOT);
 }
 
-/* ---- sources ------------------------------------------------------------------------------------ */
+/* ---- sources ---- */
 
 static int on_bell(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
@@ -81,7 +81,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* ---- the turn --------------------------------------------------------------------------------------- */
+/* ---- the turn ---- */
 
 static void reload(struct supervisor *sv)
 {
@@ -120,8 +120,9 @@ static void stop_step(struct supervisor *sv, int64_t now)
 static int64_t next_moment(const struct supervisor *sv, int64_t checks)
 {
 	int64_t at = sv->scan_at;
-	const int64_t moments[] = { sv->beat_at, sv->sweep_at, sv->clean_at, checks,
-		sv->sandbox_broken ? sv->retest_at : 0, sv->stopping && !sv->handed_back ? sv->stop_at : 0 };
+	const int64_t moments[] = {sv->beat_at, sv->sweep_at, sv->clean_at, checks,
+	    sv->sandbox_broken ? sv->retest_at : 0,
+	    sv->stopping && !sv->handed_back ? sv->stop_at : 0};
 
 	for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
 		if (moments[i] && moments[i] < at)
@@ -174,7 +175,7 @@ static int on_turn(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------------ */
+/* ---- beginning and end ---- */
 
 static enum rc make_loop(struct supervisor *sv, struct err *err)
 {
@@ -189,7 +190,8 @@ static enum rc make_loop(struct supervisor *sv, struct err *err)
 	if (rc >= 0)
 		rc = sd_event_add_io(sv->event, NULL, sv->bell, EPOLLIN, on_bell, sv);
 	if (rc >= 0)
-		rc = sd_event_add_time(sv->event, &sv->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, sv);
+		rc =
+		    sd_event_add_time(sv->event, &sv->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, sv);
 	if (rc >= 0)
 		rc = sd_event_add_defer(sv->event, &sv->turn, on_turn, sv);
 	if (rc >= 0)
@@ -238,7 +240,8 @@ static void try_sandbox(struct supervisor *sv)
 		return;
 	if (sv->cfg->sandbox == SANDBOX_AUTO) {
 		log_error("%s", err.text);
-		log_error("sandbox = auto: commands run WITHOUT a sandbox, with all rights of their user");
+		log_error("sandbox = auto: commands run WITHOUT a sandbox, with all rights of "
+			  "their user");
 		sv->host.sandboxed = false;
 		return;
 	}
@@ -273,8 +276,9 @@ static enum rc begin(struct supervisor *sv, struct err *err)
 	rc = turn_take(sv, err);
 	if (rc)
 		return rc;
-	log_info("ready worker=%" PRId64 " slots=%" PRId64 " sandbox=%s limits=%s", sv->worker_id, sv->workers,
-	    sv->host.sandboxed ? "bubblewrap" : "none", cgroup_words(&sv->host.cgroups));
+	log_info("ready worker=%" PRId64 " slots=%" PRId64 " sandbox=%s limits=%s", sv->worker_id,
+	    sv->workers, sv->host.sandboxed ? "bubblewrap" : "none",
+	    cgroup_words(&sv->host.cgroups));
 	sd_notify(0, "READY=1");
 	poke(sv);
 	return RC_OK;
@@ -306,8 +310,8 @@ static void end(struct supervisor *sv)
 
 int supervisor_run(const struct config *cfg)
 {
-	struct supervisor sv = { .cfg = cfg, .bell = -1, .worker_lock = -1, .workers = cfg->workers };
-	struct err err = { 0 };
+	struct supervisor sv = {.cfg = cfg, .bell = -1, .worker_lock = -1, .workers = cfg->workers};
+	struct err err = {0};
 	sigset_t set;
 	int rc;
 

@@ -3,8 +3,8 @@
  * them. The only process of its kind with a database handle.
  *
  * The loop gathers (runners' messages, rings of the doorbell, moments that are due) and then takes
- * one turn (processor/turn.c): all news of all jobs in one transaction. It ends on SIGTERM or SIGINT
- * once nothing runs any more.
+ * one turn (processor/turn.c): all news of all jobs in one transaction. It ends on SIGTERM or
+ * SIGINT once nothing runs any more.
  */
 #ifndef PROCESSOR_SUPERVISOR_H
 #define PROCESSOR_SUPERVISOR_H
@@ -58,8 +58,8 @@ struct supervisor {
 	int64_t renewed_ms;   /* last time all leases were renewed */
 	uint64_t watchdog_us; /* 0: nobody asks */
 
-	int stopping;      /* signals received: 1 graceful, 2 at once */
-	int64_t stop_at;   /* when running jobs are handed back */
+	int stopping;    /* signals received: 1 graceful, 2 at once */
+	int64_t stop_at; /* when running jobs are handed back */
 	bool handed_back;
 };
 
@@ -79,8 +79,8 @@ enum rc turn_take(struct supervisor *sv, struct err *err);
 
 /* Start an attempt for a claim; it joins the list also when it could not be started. */
 void running_start(struct supervisor *sv, const struct claim *c);
-/* Look after those that are recorded, overdue, or waiting for what a dead runner left. When the next look
- * is needed: boot clock, INT64_MAX for never. */
+/* Look after those that are recorded, overdue, or waiting for what a dead runner left. When the
+ * next look is needed: boot clock, INT64_MAX for never. */
 int64_t running_check(struct supervisor *sv);
 /* Stop one, or all. */
 void running_stop_all(struct supervisor *sv, enum stop_why why, int64_t grace_ms);
@@ -95,9 +95,10 @@ void types_suspend(struct supervisor *sv, const char *job_type, int64_t ms);
 
 /* ---- processor/recover.c ---- */
 
-/* Find processors of this state that died. Ids of those nothing is left of into dead[] (at most max);
- * *waiting: some have processes that are still ending. */
-enum rc recover_find(struct supervisor *sv, int64_t *dead, size_t max, size_t *n, bool *waiting, struct err *err);
+/* Find processors of this state that died. Ids of those nothing is left of into dead[] (at most
+ * max); *waiting: some have processes that are still ending. */
+enum rc recover_find(
+    struct supervisor *sv, int64_t *dead, size_t max, size_t *n, bool *waiting, struct err *err);
 /* Remove work directories of dead attempts; a bounded part of the work. True: nothing is left. */
 bool recover_clean(struct supervisor *sv);
 

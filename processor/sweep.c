@@ -1,7 +1,7 @@
 /*
  * Sweeping: what a crash leaves behind in spool and store. Both are looked through a little at a
- * time, so that ten million files cost nobody a pause; only what is older than sweep_age is touched,
- * since a file is always there before its row.
+ * time, so that ten million files cost nobody a pause; only what is older than sweep_age is
+ * touched, since a file is always there before its row.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -30,7 +30,8 @@ static struct {
 
 static bool is_old(const struct supervisor *sv, const struct timespec *t)
 {
-	return clock_wall_ms() - ((int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000) > sv->cfg->sweep_age_ms;
+	return clock_wall_ms() - ((int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000) >
+	       sv->cfg->sweep_age_ms;
 }
 
 /* Takes the descriptor. */
@@ -49,12 +50,13 @@ static void sweep_spool(struct supervisor *sv, int fd, int depth, int *budget)
 			continue;
 		--*budget;
 		if (S_ISDIR(st.st_mode) && depth < SPOOL_DEPTH) {
-			int sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			int sub =
+			    openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			if (sub >= 0)
 				sweep_spool(sv, sub, depth + 1, budget);
 		} else if (S_ISREG(st.st_mode) && is_old(sv, &st.st_mtim) &&
-		    unlinkat(fd, e->d_name, 0) == 0) {
+			   unlinkat(fd, e->d_name, 0) == 0) {
 			log_info("swept a spool file nobody came for name=%s", e->d_name);
 		}
 	}
@@ -81,7 +83,8 @@ static DIR *open_bucket(const struct supervisor *sv, int bucket)
 static enum rc has_row(struct supervisor *sv, const char *uuid, bool log, struct err *err)
 {
 	struct db_cursor cur;
-	enum rc rc = db_one(sv->db, &cur, log ? SQL_JOB_EXISTS : SQL_FILE_EXISTS, DB_ARGS(DB_TEXT(uuid)), err);
+	enum rc rc = db_one(
+	    sv->db, &cur, log ? SQL_JOB_EXISTS : SQL_FILE_EXISTS, DB_ARGS(DB_TEXT(uuid)), err);
 
 	if (!rc)
 		db_finish(&cur);
@@ -119,7 +122,8 @@ static void sweep_store(struct supervisor *sv, int budget)
 		if (++walk.bucket < 512)
 			continue;
 		walk.bucket = 0;
-		walk.rest_until = clock_boot_ms() +
+		walk.rest_until =
+		    clock_boot_ms() +
 		    (sv->cfg->sweep_age_ms < REST_MS ? sv->cfg->sweep_age_ms : REST_MS);
 		return;
 	}

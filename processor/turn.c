@@ -1,7 +1,7 @@
 /*
- * One turn: read what others did to our jobs, then write what became of them and claim new ones, all
- * in one transaction. Ends of attempts are durable before anyone hears of them; claims and progress
- * need no sync.
+ * One turn: read what others did to our jobs, then write what became of them and claim new ones,
+ * all in one transaction. Ends of attempts are durable before anyone hears of them; claims and
+ * progress need no sync.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ struct batch {
 	int64_t swept, due;
 };
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 /* Jobs that were cancelled, deleted or taken from us. */
 static enum rc read_states(struct supervisor *sv, struct err *err)
@@ -60,7 +60,8 @@ static enum rc read_states(struct supervisor *sv, struct err *err)
 
 /* Whether a lane has something for one of the slots: spares a write transaction that would claim
  * nothing. */
-static enum rc anything_pending(struct supervisor *sv, const struct batch *b, bool *found, struct err *err)
+static enum rc anything_pending(
+    struct supervisor *sv, const struct batch *b, bool *found, struct err *err)
 {
 	struct db_cursor cur;
 	enum rc rc = db_query(sv->db, &cur, SQL_CLAIM_LANES, DB_NO_ARGS, err);
@@ -113,7 +114,7 @@ static enum rc read_news(struct supervisor *sv, struct batch *b, int64_t now, st
 	return rc;
 }
 
-/* ---- what is to be written -------------------------------------------------------------------- */
+/* ---- what is to be written ---- */
 
 static void collect(struct supervisor *sv, struct batch *b, int64_t now)
 {
@@ -135,8 +136,11 @@ static void collect(struct supervisor *sv, struct batch *b, int64_t now)
 static enum rc write_progress(struct supervisor *sv, struct running *r, struct err *err)
 {
 	const struct message_progress *m = &r->at.progress;
-	struct claim_progress p = { .percent = m->percent, .step = *m->step ? m->step : NULL,
-		.total = m->total, .processed = m->processed, .rejected = m->rejected };
+	struct claim_progress p = {.percent = m->percent,
+	    .step = *m->step ? m->step : NULL,
+	    .total = m->total,
+	    .processed = m->processed,
+	    .rejected = m->rejected};
 	enum rc rc = claim_progress(sv->db, r->at.job_id, r->at.token, &p, err);
 
 	return rc == RC_NOTFOUND ? RC_OK : rc;
@@ -169,7 +173,8 @@ static enum rc write_all(struct supervisor *sv, struct batch *b, struct err *err
 
 		b->end_rc[i] = RC_NOTFOUND;
 		if (!r->lost)
-			b->end_rc[i] = claim_end(sv->db, r->at.job_id, r->at.token, &r->at.outcome, err);
+			b->end_rc[i] =
+			    claim_end(sv->db, r->at.job_id, r->at.token, &r->at.outcome, err);
 		if (b->end_rc[i] != RC_NOTFOUND)
 			rc = b->end_rc[i];
 	}
@@ -180,8 +185,8 @@ static enum rc write_all(struct supervisor *sv, struct batch *b, struct err *err
 	if (!rc && b->sweep)
 		rc = claim_sweep(sv->db, sv->cfg->backoff_ms, &b->swept, &b->due, err);
 	if (!rc && b->want)
-		rc = claim_take(sv->db, sv->worker_id, b->slots, b->slot_count, b->want, sv->cfg->lease_ms,
-		    &b->arena, &b->claims, &b->claim_count, err);
+		rc = claim_take(sv->db, sv->worker_id, b->slots, b->slot_count, b->want,
+		    sv->cfg->lease_ms, &b->arena, &b->claims, &b->claim_count, err);
 	return rc;
 }
 
@@ -201,7 +206,7 @@ static enum rc write_batch(struct supervisor *sv, struct batch *b, struct err *e
 	return rc;
 }
 
-/* ---- what follows from it ------------------------------------------------------------------------ */
+/* ---- what follows from it ---- */
 
 /* A job this host could not run. If the sandbox does not hold any more nothing is claimed until it
  * does; otherwise it is this type that does not run here. */
@@ -209,8 +214,8 @@ static void host_failed(struct supervisor *sv, const struct attempt *at)
 {
 	struct err err;
 
-	log_error("this host could not run a job: %s type=%s job=%" PRId64, at->end.last_error, at->job_type,
-	    at->job_id);
+	log_error("this host could not run a job: %s type=%s job=%" PRId64, at->end.last_error,
+	    at->job_type, at->job_id);
 	if (sv->host.sandboxed && !sv->sandbox_broken && host_test_sandbox(&sv->host, &err)) {
 		sv->sandbox_broken = true;
 		sv->retest_at = clock_boot_ms() + RETEST_MS;
@@ -229,7 +234,8 @@ static void end_recorded(struct supervisor *sv, struct running *r, enum rc rc)
 	if (rc)
 		attempt_untake(at, &sv->host);
 	log_debug("ended action=%s%s%s job=%" PRId64, job_action_name(at->outcome.action),
-	    at->outcome.error ? " error=" : "", at->outcome.error ? at->outcome.error : "", at->job_id);
+	    at->outcome.error ? " error=" : "", at->outcome.error ? at->outcome.error : "",
+	    at->job_id);
 	if (at->end.cause == RUN_FAULT && !at->ending.stopped)
 		host_failed(sv, at);
 }
@@ -285,7 +291,7 @@ static void retest(struct supervisor *sv, int64_t now)
 enum rc turn_take(struct supervisor *sv, struct err *err)
 {
 	int64_t now = clock_boot_ms();
-	struct batch b = { 0 };
+	struct batch b = {0};
 	enum rc rc;
 
 	retest(sv, now);

@@ -24,7 +24,7 @@ static enum rc publish(struct supervisor *sv, struct jobtypes *types, struct err
 enum rc types_reload(struct supervisor *sv, struct err *err)
 {
 	struct arena scratch, fresh;
-	struct jobtypes read = { 0 }, types = { 0 };
+	struct jobtypes read = {0}, types = {0};
 	enum rc rc;
 
 	arena_init(&scratch);
@@ -61,7 +61,8 @@ static bool suspended(const struct supervisor *sv, const char *job_type)
 	int64_t now = clock_boot_ms();
 
 	for (int i = 0; i < SUSPENSIONS_MAX; i++)
-		if (sv->suspended[i].until_ms > now && strcmp(sv->suspended[i].job_type, job_type) == 0)
+		if (sv->suspended[i].until_ms > now &&
+		    strcmp(sv->suspended[i].job_type, job_type) == 0)
 			return true;
 	return false;
 }
@@ -94,7 +95,7 @@ struct claim_slot *types_slots(struct supervisor *sv, struct arena *a, size_t *n
 			if (room <= 0)
 				continue;
 		}
-		slots[(*n)++] = (struct claim_slot){ .job_type = t->name, .free = room };
+		slots[(*n)++] = (struct claim_slot){.job_type = t->name, .free = room};
 	}
 	return slots;
 }

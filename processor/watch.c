@@ -59,7 +59,8 @@ static size_t tree(pid_t root, pid_t *list)
 		for (struct dirent *e; (e = readdir(tasks));) {
 			if (*e->d_name == '.')
 				continue;
-			snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, e->d_name);
+			snprintf(
+			    path, sizeof path, "/proc/%d/task/%s/children", (int)pid, e->d_name);
 			n = add_children(path, list, n);
 		}
 		closedir(tasks);

@@ -41,20 +41,23 @@ bool workdir_valid(const char *name)
 	return uuid_valid(uuid) && name[36] == '-' && str_int(name + 37, 0, INT64_MAX, &attempt);
 }
 
-enum rc workdir_make(int root, const char *name, int64_t worker_id, uid_t uid, gid_t gid, int *dir, int *lock,
-    struct err *err)
+enum rc workdir_make(int root, const char *name, int64_t worker_id, uid_t uid, gid_t gid, int *dir,
+    int *lock, struct err *err)
 {
 	*dir = *lock = -1;
 	if (mkdirat(root, name, 0700) < 0) {
 		if (errno == EEXIST)
-			return err_set(err, RC_CONFLICT, "work directory %s is there already", name);
+			return err_set(
+			    err, RC_CONFLICT, "work directory %s is there already", name);
 		return err_sys(err, "cannot make work directory %s", name);
 	}
 	*dir = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (*dir >= 0)
-		*lock = openat(*dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+		*lock =
+		    openat(*dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0 ||
-	    dprintf(*lock, "worker %" PRId64 "\n", worker_id) < 0 || mkdirat(*dir, "out", 0700) < 0 ||
+	    dprintf(*lock, "worker %" PRId64 "\n", worker_id) < 0 ||
+	    mkdirat(*dir, "out", 0700) < 0 ||
 	    (uid != (uid_t)-1 && fchownat(*dir, "out", uid, gid, AT_SYMLINK_NOFOLLOW) < 0)) {
 		enum rc rc = err_sys(err, "cannot prepare work directory %s", name);
 
@@ -124,7 +127,7 @@ bool workdir_alive(int root, const char *name, int64_t *worker_id)
 }
 
 struct removal {
-	int top;    /* of the tree that is removed */
+	int top; /* of the tree that is removed */
 	int *budget;
 	bool moved; /* something was moved up to the top: another turn is needed */
 };
@@ -183,7 +186,7 @@ bool workdir_remove(int root, const char *name, int *budget)
 {
 	int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	struct removal r = { .budget = budget };
+	struct removal r = {.budget = budget};
 	bool done;
 
 	if (fd < 0)

@@ -5,8 +5,8 @@
  *            processor it belongs to and which pid namespace its processes are in
  *     out/   the output directory, owned by the user commands run as
  *
- * and `work/worker-<id>.lock`, locked by each processor for as long as it lives. So everyone can tell
- * what is left of a processor that died, without trusting a pid.
+ * and `work/worker-<id>.lock`, locked by each processor for as long as it lives. So everyone can
+ * tell what is left of a processor that died, without trusting a pid.
  */
 #ifndef PROCESSOR_WORKDIR_H
 #define PROCESSOR_WORKDIR_H
@@ -29,8 +29,8 @@ bool workdir_valid(const char *name);
 
 /* Make a fresh one with its lock taken; both descriptors are the caller's. uid (uid_t)-1: keep our
  * own. RC_CONFLICT: it is there already. */
-enum rc workdir_make(int root, const char *name, int64_t worker_id, uid_t uid, gid_t gid, int *dir, int *lock,
-    struct err *err);
+enum rc workdir_make(int root, const char *name, int64_t worker_id, uid_t uid, gid_t gid, int *dir,
+    int *lock, struct err *err);
 
 /* Whether anything of the attempt lives, and whose it is (0: not known). One that is not there is
  * dead. */

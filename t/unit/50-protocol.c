@@ -1,5 +1,5 @@
-/* What a runner reads: lines, progress, JSON lines, texts made fit; and messages that are not what they
- * should be. */
+/* What a runner reads: lines, progress, JSON lines, texts made fit; and messages that are not what
+ * they should be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,19 +34,12 @@ static void percent_lines_are_progress(void **state)
 		int percent;
 		const char *step;
 	} cases[] = {
-		{ "10% reading\n", 10, "reading" },
-		{ "  20%\n", 20, "" },
-		{ "0%\n", 0, "" },
-		{ "100% done\r", 100, "done" },
-		{ "007% bond\n", 7, "bond" },
-		{ "101% no\n", -1, "" },
-		{ "-5% no\n", -1, "" },
-		{ "50%of it\n", -1, "" },
-		{ "50 % of it\n", -1, "" },
-		{ "about 50% of it\n", -1, "" },
-		{ "99999999999999999999% x\n", -1, "" },
-		{ "30% \033[1mbold\033[0m \xff step\n", 30, "bold ? step" },
-		{ "3/4 rows\n", -1, "" }, /* not asked for */
+	    {"10% reading\n", 10, "reading"}, {"  20%\n", 20, ""}, {"0%\n", 0, ""},
+	    {"100% done\r", 100, "done"}, {"007% bond\n", 7, "bond"}, {"101% no\n", -1, ""},
+	    {"-5% no\n", -1, ""}, {"50%of it\n", -1, ""}, {"50 % of it\n", -1, ""},
+	    {"about 50% of it\n", -1, ""}, {"99999999999999999999% x\n", -1, ""},
+	    {"30% \033[1mbold\033[0m \xff step\n", 30, "bold ? step"},
+	    {"3/4 rows\n", -1, ""}, /* not asked for */
 	};
 
 	(void)state;
@@ -69,7 +62,8 @@ static void progress_only_moves_forward(void **state)
 	p.changed = false;
 	out("40% b\n");
 	assert_false(p.changed);
-	json("{\"progress\":30}\n{\"processed\":5}\n{\"processed\":3,\"rejected\":1}\n{\"rejected\":0}\n");
+	json("{\"progress\":30}\n{\"processed\":5}\n{\"processed\":3,\"rejected\":1}\n{"
+	     "\"rejected\":0}\n");
 	assert_int_equal(p.progress.percent, 40);
 	assert_int_equal(p.progress.processed, 5);
 	assert_int_equal(p.progress.rejected, 1);
@@ -119,8 +113,10 @@ static void json_lines_speak_for_themselves(void **state)
 	assert_string_equal(protocol_result(&p), "fine thanks");
 	/* none of these may do anything */
 	p.changed = false;
-	json("[1,2]\n\"text\"\nnonsense\n{\"progress\":\"90\"}\n{\"progress\":-1}\n{\"progress\":1e300}\n"
-	     "{\"step\":7}\n{\"progress\":60,\"progress\":70}\n{}\n\n{\"processed\":-1,\"total\":-1}\n");
+	json("[1,2]\n\"text\"\nnonsense\n{\"progress\":\"90\"}\n{\"progress\":-1}\n{\"progress\":"
+	     "1e300}\n"
+	     "{\"step\":7}\n{\"progress\":60,\"progress\":70}\n{}\n\n{\"processed\":-1,\"total\":-"
+	     "1}\n");
 	assert_false(p.changed);
 }
 
@@ -158,18 +154,20 @@ static void texts_are_made_fit(void **state)
 		size_t len;
 		const char *clean;
 	} cases[] = {
-		{ "plain", 5, "plain" },
-		{ "  trimmed  ", 11, "trimmed" },
-		{ "tab\there", 8, "tab here" },
-		{ "nul\0here", 8, "nul here" },
-		{ "\033[31mred\033[0m", 12, "red" },
-		{ "\033]0;title\atext", 14, "text" },
-		{ "\033", 1, "" },
-		{ "\033[", 2, "" },
-		{ "caf\xc3\xa9", 5, "caf\xc3\xa9" },
-		{ "cut \xc3", 5, "cut ?" },
-		{ "\xed\xa0\x80", 3, "???" }, /* a surrogate */
-		{ "c1 \xc2\x9b" "31m", 8, "c1  31m" },
+	    {"plain", 5, "plain"},
+	    {"  trimmed  ", 11, "trimmed"},
+	    {"tab\there", 8, "tab here"},
+	    {"nul\0here", 8, "nul here"},
+	    {"\033[31mred\033[0m", 12, "red"},
+	    {"\033]0;title\atext", 14, "text"},
+	    {"\033", 1, ""},
+	    {"\033[", 2, ""},
+	    {"caf\xc3\xa9", 5, "caf\xc3\xa9"},
+	    {"cut \xc3", 5, "cut ?"},
+	    {"\xed\xa0\x80", 3, "???"}, /* a surrogate */
+	    {"c1 \xc2\x9b"
+	     "31m",
+		8, "c1  31m"},
 	};
 
 	(void)state;
@@ -189,7 +187,7 @@ static void texts_are_made_fit(void **state)
 	}
 }
 
-/* ---- messages --------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static int pair[2];
 
@@ -209,7 +207,7 @@ static int close_pair(void **state)
 
 static enum rc receive(struct message *m)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	enum rc rc = message_receive(pair[1], m, &err);
 
 	if (rc == RC_INVALID)
@@ -219,11 +217,12 @@ static enum rc receive(struct message *m)
 
 static void messages_arrive_as_sent(void **state)
 {
-	struct message_progress progress = { .percent = 7, .total = 9, .step = "on" };
+	struct message_progress progress = {.percent = 7, .total = 9, .step = "on"};
 	static struct message m;
 
 	(void)state;
-	assert_int_equal(message_send(pair[0], MESSAGE_PROGRESS, &progress, sizeof progress, NULL), RC_OK);
+	assert_int_equal(
+	    message_send(pair[0], MESSAGE_PROGRESS, &progress, sizeof progress, NULL), RC_OK);
 	assert_int_equal(message_send(pair[0], MESSAGE_ARG, "--flag", 6, NULL), RC_OK);
 	assert_int_equal(message_send(pair[0], MESSAGE_START, NULL, 0, NULL), RC_OK);
 	assert_int_equal(receive(&m), RC_OK);
@@ -234,7 +233,8 @@ static void messages_arrive_as_sent(void **state)
 	assert_string_equal(m.u.text, "--flag");
 	assert_int_equal(receive(&m), RC_OK);
 	assert_int_equal(m.type, MESSAGE_START);
-	assert_int_equal(message_send(pair[0], MESSAGE_ARG, "", MESSAGE_BYTES_MAX + 1, NULL), RC_LIMIT);
+	assert_int_equal(
+	    message_send(pair[0], MESSAGE_ARG, "", MESSAGE_BYTES_MAX + 1, NULL), RC_LIMIT);
 	close(pair[0]);
 	assert_int_equal(receive(&m), RC_DONE);
 	assert_int_equal(message_send(pair[1], MESSAGE_START, NULL, 0, NULL), RC_SYS);
@@ -259,7 +259,7 @@ static void malformed_messages_are_refused(void **state)
 	assert_int_equal(receive(&m), RC_INVALID);
 	assert_int_equal(write(pair[0], "abc", 3), 3);
 	assert_int_equal(receive(&m), RC_INVALID);
-	uint32_t lies[3] = { MESSAGE_ARG, 400, 0 };
+	uint32_t lies[3] = {MESSAGE_ARG, 400, 0};
 	assert_int_equal(write(pair[0], lies, sizeof lies), sizeof lies);
 	assert_int_equal(receive(&m), RC_INVALID);
 	char *big = calloc(1, MESSAGE_BYTES_MAX + 100);
@@ -271,16 +271,16 @@ static void malformed_messages_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(percent_lines_are_progress),
-		cmocka_unit_test(progress_only_moves_forward),
-		cmocka_unit_test(lines_arrive_in_pieces),
-		cmocka_unit_test(items_are_progress_when_asked_for),
-		cmocka_unit_test(json_lines_speak_for_themselves),
-		cmocka_unit_test(the_result_is_the_last_line),
-		cmocka_unit_test(long_lines_are_cut),
-		cmocka_unit_test(texts_are_made_fit),
-		cmocka_unit_test_setup_teardown(messages_arrive_as_sent, open_pair, close_pair),
-		cmocka_unit_test_setup_teardown(malformed_messages_are_refused, open_pair, close_pair),
+	    cmocka_unit_test(percent_lines_are_progress),
+	    cmocka_unit_test(progress_only_moves_forward),
+	    cmocka_unit_test(lines_arrive_in_pieces),
+	    cmocka_unit_test(items_are_progress_when_asked_for),
+	    cmocka_unit_test(json_lines_speak_for_themselves),
+	    cmocka_unit_test(the_result_is_the_last_line),
+	    cmocka_unit_test(long_lines_are_cut),
+	    cmocka_unit_test(texts_are_made_fit),
+	    cmocka_unit_test_setup_teardown(messages_arrive_as_sent, open_pair, close_pair),
+	    cmocka_unit_test_setup_teardown(malformed_messages_are_refused, open_pair, close_pair),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,15 +22,23 @@
 
 static struct arena arena;
 
-static const struct sandbox_bind binds[] = { { "/store/ab/x", "/job/in/a b.csv", false },
-	{ "/work/1/out", "/job/out", true } };
+static const struct sandbox_bind binds[] = {
+    {"/store/ab/x", "/job/in/a b.csv", false}, {"/work/1/out", "/job/out", true}};
 
 static char **make(bool network)
 {
 	static char program[] = "/opt/tool", option[] = "--bind", slash[] = "/";
-	char *const command[] = { program, option, slash, slash, NULL };
-	struct sandbox s = { .binds = binds, .bind_count = 2, .network = network, .memory_bytes = 1 << 20,
-		.filter = 7, .status = 4, .block = 5, .lock = 6, .passwd = 8, .group = 9 };
+	char *const command[] = {program, option, slash, slash, NULL};
+	struct sandbox s = {.binds = binds,
+	    .bind_count = 2,
+	    .network = network,
+	    .memory_bytes = 1 << 20,
+	    .filter = 7,
+	    .status = 4,
+	    .block = 5,
+	    .lock = 6,
+	    .passwd = 8,
+	    .group = 9};
 
 	return sandbox_argv(&s, command, &arena);
 }
@@ -39,7 +47,8 @@ static char **make(bool network)
 static int find(char **argv, const char *a, const char *b, const char *c)
 {
 	for (int i = 0; argv[i] && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], a) == 0 && (!b || (argv[i + 1] && strcmp(argv[i + 1], b) == 0)) &&
+		if (strcmp(argv[i], a) == 0 &&
+		    (!b || (argv[i + 1] && strcmp(argv[i + 1], b) == 0)) &&
 		    (!c || (argv[i + 1] && argv[i + 2] && strcmp(argv[i + 2], c) == 0)))
 			return i;
 	return -1;
@@ -47,15 +56,16 @@ static int find(char **argv, const char *a, const char *b, const char *c)
 
 static void everything_promised_is_there(void **state)
 {
-	static const char *const words[][3] = { { "--unshare-user" }, { "--unshare-all" }, { "--disable-userns" },
-		{ "--die-with-parent" }, { "--new-session" }, { "--cap-drop", "ALL" }, { "--uid", "1000" },
-		{ "--gid", "1000" }, { "--ro-bind", "/usr", "/usr" }, { "--proc", "/proc" }, { "--dev", "/dev" },
-		{ "--size", "262144" }, { "--size", "524288" }, { "--tmpfs", "/tmp" }, { "--tmpfs", "/dev/shm" },
-		{ "--remount-ro", "/" }, { "--remount-ro", "/dev" }, { "--seccomp", "7" },
-		{ "--json-status-fd", "4" }, { "--block-fd", "5" }, { "--sync-fd", "6" },
-		{ "--file", "8", "/etc/passwd" }, { "--file", "9", "/etc/group" },
-		{ "--ro-bind", "/store/ab/x", "/job/in/a b.csv" }, { "--bind", "/work/1/out", "/job/out" },
-		{ "--ro-bind", "/etc/alternatives", "/etc/alternatives" } };
+	static const char *const words[][3] = {{"--unshare-user"}, {"--unshare-all"},
+	    {"--disable-userns"}, {"--die-with-parent"}, {"--new-session"}, {"--cap-drop", "ALL"},
+	    {"--uid", "1000"}, {"--gid", "1000"}, {"--ro-bind", "/usr", "/usr"},
+	    {"--proc", "/proc"}, {"--dev", "/dev"}, {"--size", "262144"}, {"--size", "524288"},
+	    {"--tmpfs", "/tmp"}, {"--tmpfs", "/dev/shm"}, {"--remount-ro", "/"},
+	    {"--remount-ro", "/dev"}, {"--seccomp", "7"}, {"--json-status-fd", "4"},
+	    {"--block-fd", "5"}, {"--sync-fd", "6"}, {"--file", "8", "/etc/passwd"},
+	    {"--file", "9", "/etc/group"}, {"--ro-bind", "/store/ab/x", "/job/in/a b.csv"},
+	    {"--bind", "/work/1/out", "/job/out"},
+	    {"--ro-bind", "/etc/alternatives", "/etc/alternatives"}};
 	char **argv = make(false);
 
 	(void)state;
@@ -81,7 +91,8 @@ static void nothing_else_may_be_written(void **state)
 	assert_int_equal(writable, 1);
 	/* the root is closed when all mount points have been made */
 	assert_true(find(argv, "--remount-ro", "/", NULL) > find(argv, "--bind", NULL, NULL));
-	assert_true(find(argv, "--remount-ro", "/dev", NULL) > find(argv, "--tmpfs", "/dev/shm", NULL));
+	assert_true(
+	    find(argv, "--remount-ro", "/dev", NULL) > find(argv, "--tmpfs", "/dev/shm", NULL));
 }
 
 static void the_command_comes_last_and_whole(void **state)
@@ -102,7 +113,8 @@ static void the_network_is_shared_only_when_asked_for(void **state)
 	char **with = make(true), **without = make(false);
 
 	(void)state;
-	assert_true(find(with, "--share-net", NULL, NULL) > find(with, "--unshare-all", NULL, NULL));
+	assert_true(
+	    find(with, "--share-net", NULL, NULL) > find(with, "--unshare-all", NULL, NULL));
 	assert_true(find(without, "--share-net", NULL, NULL) < 0);
 	assert_true(find(without, "--ro-bind", "/etc/resolv.conf", NULL) < 0);
 }
@@ -120,7 +132,7 @@ static void the_filter_is_a_program(void **state)
 	buf_release(&b);
 }
 
-/* ---- work directories, and the bounded log --------------------------------------------------------- */
+/* ---- work directories, and the bounded log ---- */
 
 static char top[64];
 static int root = -1;
@@ -159,7 +171,8 @@ static void a_lock_tells_the_living(void **state)
 	assert_false(workdir_valid("worker-1.lock"));
 	assert_false(workdir_valid(uuid));
 	assert_int_equal(workdir_make(root, name, 42, (uid_t)-1, 0, &dir, &lock, &err), RC_OK);
-	assert_int_equal(workdir_make(root, name, 42, (uid_t)-1, 0, &other, &other_lock, &err), RC_CONFLICT);
+	assert_int_equal(
+	    workdir_make(root, name, 42, (uid_t)-1, 0, &other, &other_lock, &err), RC_CONFLICT);
 	assert_true(workdir_alive(root, name, &owner));
 	assert_int_equal(owner, 42);
 	close(lock);
@@ -204,8 +217,10 @@ static void removal_is_thorough_and_bounded(void **state)
 	close(dir);
 	snprintf(outside, sizeof outside, "%s/outside", top);
 	snprintf(command, sizeof command,
-	    "mkdir %s && touch %s/kept && cd %s/%s/out && ln -s %s link && ln -s / root && mkfifo fifo &&"
-	    " for i in $(seq 300); do touch f$i; done && mkdir locked && touch locked/x && chmod 0 locked &&"
+	    "mkdir %s && touch %s/kept && cd %s/%s/out && ln -s %s link && ln -s / root && mkfifo "
+	    "fifo &&"
+	    " for i in $(seq 300); do touch f$i; done && mkdir locked && touch locked/x && chmod 0 "
+	    "locked &&"
 	    " for i in $(seq 200); do mkdir d && cd d || exit 1; done && touch deep",
 	    outside, outside, top, name, outside);
 	assert_int_equal(system(command), 0);
@@ -281,16 +296,16 @@ static void the_log_keeps_head_and_tail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(everything_promised_is_there),
-		cmocka_unit_test(nothing_else_may_be_written),
-		cmocka_unit_test(the_command_comes_last_and_whole),
-		cmocka_unit_test(the_network_is_shared_only_when_asked_for),
-		cmocka_unit_test(the_filter_is_a_program),
-		cmocka_unit_test(a_lock_tells_the_living),
-		cmocka_unit_test(a_namespace_that_lives_counts),
-		cmocka_unit_test(removal_is_thorough_and_bounded),
-		cmocka_unit_test(a_worker_lock_lives_as_long_as_its_owner),
-		cmocka_unit_test(the_log_keeps_head_and_tail),
+	    cmocka_unit_test(everything_promised_is_there),
+	    cmocka_unit_test(nothing_else_may_be_written),
+	    cmocka_unit_test(the_command_comes_last_and_whole),
+	    cmocka_unit_test(the_network_is_shared_only_when_asked_for),
+	    cmocka_unit_test(the_filter_is_a_program),
+	    cmocka_unit_test(a_lock_tells_the_living),
+	    cmocka_unit_test(a_namespace_that_lives_counts),
+	    cmocka_unit_test(removal_is_thorough_and_bounded),
+	    cmocka_unit_test(a_worker_lock_lives_as_long_as_its_owner),
+	    cmocka_unit_test(the_log_keeps_head_and_tail),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -43,7 +43,7 @@ struct run {
 static char top[64];
 static struct buf filter;
 static int number;
-static struct nursery nursery = { -1, -1 };
+static struct nursery nursery = {-1, -1};
 static bool use_nursery;
 
 static void write_file(const char *path, const char *text)
@@ -60,9 +60,16 @@ static struct run *new_run(void)
 	struct run *r = calloc(1, sizeof *r);
 
 	assert_non_null(r);
-	r->spec = (struct message_spec){ .job = "01234567-89ab-7def-8123-456789abcdef", .attempt = 1,
-		.timeout_ms = 20000, .memory_bytes = 128 << 20, .output_max_bytes = 4 << 20,
-		.log_max_bytes = 1 << 20, .sandbox = 1, .drop = geteuid() == 0, .uid = 65534, .gid = 65534 };
+	r->spec = (struct message_spec){.job = "01234567-89ab-7def-8123-456789abcdef",
+	    .attempt = 1,
+	    .timeout_ms = 20000,
+	    .memory_bytes = 128 << 20,
+	    .output_max_bytes = 4 << 20,
+	    .log_max_bytes = 1 << 20,
+	    .sandbox = 1,
+	    .drop = geteuid() == 0,
+	    .uid = 65534,
+	    .gid = 65534};
 	return r;
 }
 
@@ -70,10 +77,12 @@ static struct run *new_run(void)
 static void begin(struct run *r, const char *script)
 {
 	char work[100], input[160], out[160];
-	const char *argv[] = { "/bin/sh", "-c", script, NULL };
-	const char *env[] = { "PATH=/usr/bin:/bin", "DROPMILL_INPUT=/job/in/in put.txt", "LANG=C.UTF-8", NULL };
-	struct sandbox_bind binds[] = { { input, "/job/in/in put.txt", false }, { out, "/job/out", true } };
-	struct err err = { 0 };
+	const char *argv[] = {"/bin/sh", "-c", script, NULL};
+	const char *env[] = {
+	    "PATH=/usr/bin:/bin", "DROPMILL_INPUT=/job/in/in put.txt", "LANG=C.UTF-8", NULL};
+	struct sandbox_bind binds[] = {
+	    {input, "/job/in/in put.txt", false}, {out, "/job/out", true}};
+	struct err err = {0};
 	int log;
 
 	snprintf(work, sizeof work, "%s/%d", top, ++number);
@@ -93,9 +102,16 @@ static void begin(struct run *r, const char *script)
 	r->lock = openat(r->work, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	log = openat(r->work, "log", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	assert_int_equal(flock(r->lock, LOCK_EX), 0);
-	struct launch l = { .spec = &r->spec, .argv = argv, .env = env, .binds = binds, .bind_count = 2,
-		.filter = &filter, .log = log, .lock = r->lock, .work = r->work,
-		.nursery = use_nursery ? &nursery : NULL };
+	struct launch l = {.spec = &r->spec,
+	    .argv = argv,
+	    .env = env,
+	    .binds = binds,
+	    .bind_count = 2,
+	    .filter = &filter,
+	    .log = log,
+	    .lock = r->lock,
+	    .work = r->work,
+	    .nursery = use_nursery ? &nursery : NULL};
 	r->ms = clock_boot_ms();
 	if (launch_runner(&l, &r->pid, &r->pidfd, &r->sock, &err))
 		fail_msg("%s", err.text);
@@ -106,8 +122,8 @@ static void begin(struct run *r, const char *script)
 static bool step(struct run *r, int timeout_ms)
 {
 	static struct message m;
-	struct pollfd p = { r->sock, POLLIN, 0 };
-	struct err err = { 0 };
+	struct pollfd p = {r->sock, POLLIN, 0};
+	struct err err = {0};
 	enum rc rc;
 
 	if (poll(&p, 1, timeout_ms) == 0)
@@ -164,7 +180,8 @@ static void expect_ok(const char *script)
 
 	run_script(r, script);
 	if (r->end.cause != RUN_EXIT || r->end.exit_code)
-		fail_msg("cause %d exit %d: %s\n%s", r->end.cause, r->end.exit_code, r->end.last_error, r->log);
+		fail_msg("cause %d exit %d: %s\n%s", r->end.cause, r->end.exit_code,
+		    r->end.last_error, r->log);
 	free(r);
 }
 
@@ -196,7 +213,7 @@ static int processes_with(const char *mark)
 	return n;
 }
 
-/* ---- tests ---------------------------------------------------------------------------------------- */
+/* ---- tests ---- */
 
 static void reports_progress_result_and_outputs(void **state)
 {
@@ -204,9 +221,9 @@ static void reports_progress_result_and_outputs(void **state)
 
 	(void)state;
 	run_script(r, "echo '10% warming up'; cat \"$DROPMILL_INPUT\" > /job/out/copy.txt;"
-	              "mkdir -p /job/out/sub; printf 12345 > /job/out/sub/b.bin;"
-	              "sleep 0.4; echo '{\"processed\":45,\"total\":100,\"rejected\":2}' >&3;"
-	              "echo '5% back'; echo '60% nearly'; echo the result; echo oops >&2");
+		      "mkdir -p /job/out/sub; printf 12345 > /job/out/sub/b.bin;"
+		      "sleep 0.4; echo '{\"processed\":45,\"total\":100,\"rejected\":2}' >&3;"
+		      "echo '5% back'; echo '60% nearly'; echo the result; echo oops >&2");
 	assert_true(r->started);
 	assert_int_equal(r->end.cause, RUN_EXIT);
 	assert_int_equal(r->end.exit_code, 0);
@@ -236,8 +253,8 @@ static void exit_codes_come_through(void **state)
 	static const struct {
 		const char *script;
 		int code;
-	} cases[] = { { "exit 1", 1 }, { "exit 75", 75 }, { "exit 65", 65 }, { "kill -9 $$", 137 },
-		{ "kill -11 $$", 139 }, { "/nonexistent", 127 } };
+	} cases[] = {{"exit 1", 1}, {"exit 75", 75}, {"exit 65", 65}, {"kill -9 $$", 137},
+	    {"kill -11 $$", 139}, {"/nonexistent", 127}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -253,32 +270,37 @@ static void exit_codes_come_through(void **state)
 static void the_sandbox_holds(void **state)
 {
 	(void)state;
-	expect_ok("test \"$(ls /proc/self/fd | tr '\\n' ' ')\" = '0 1 2 3 4 ' || { ls -l /proc/self/fd; exit 1; }");
+	expect_ok("test \"$(ls /proc/self/fd | tr '\\n' ' ')\" = '0 1 2 3 4 ' || { ls -l "
+		  "/proc/self/fd; exit 1; }");
 	expect_ok("! cat /etc/shadow 2>/dev/null && test \"$(id -un)\" = job");
 	expect_ok("for f in / /usr /etc /job /job/in /dev /proc /bin; do"
-	          " ! touch $f/x 2>/dev/null || { echo $f; exit 1; }; done");
+		  " ! touch $f/x 2>/dev/null || { echo $f; exit 1; }; done");
 	expect_ok("! sh -c 'echo x > \"$DROPMILL_INPUT\"' 2>/dev/null");
 	expect_ok("touch /tmp/x /dev/shm/x /job/out/x");
-	expect_ok("for f in /proc/sys/kernel/hostname /proc/sys/vm/swappiness /proc/sysrq-trigger; do"
-	          " ! sh -c \"echo 1 > $f\" 2>/dev/null || exit 1; done");
-	expect_ok("grep -q '^Seccomp:.2' /proc/self/status && grep -q '^NoNewPrivs:.1' /proc/self/status &&"
-	          " grep -q '^CapEff:.0000000000000000' /proc/self/status &&"
-	          " grep -q '^CapBnd:.0000000000000000' /proc/self/status");
+	expect_ok(
+	    "for f in /proc/sys/kernel/hostname /proc/sys/vm/swappiness /proc/sysrq-trigger; do"
+	    " ! sh -c \"echo 1 > $f\" 2>/dev/null || exit 1; done");
+	expect_ok("grep -q '^Seccomp:.2' /proc/self/status && grep -q '^NoNewPrivs:.1' "
+		  "/proc/self/status &&"
+		  " grep -q '^CapEff:.0000000000000000' /proc/self/status &&"
+		  " grep -q '^CapBnd:.0000000000000000' /proc/self/status");
 	expect_ok("! unshare -U true 2>/dev/null && ! unshare -m true 2>/dev/null");
 	expect_ok("! mount -t tmpfs none /tmp 2>/dev/null");
-	expect_ok("test \"$(ls / | tr '\\n' ' ' | tr -d 0-9)\" != '' && ! test -e /root && ! test -e /home &&"
-	          " ! test -e /var && ! test -e /run && ! test -e /sys");
+	expect_ok("test \"$(ls / | tr '\\n' ' ' | tr -d 0-9)\" != '' && ! test -e /root && ! test "
+		  "-e /home &&"
+		  " ! test -e /var && ! test -e /run && ! test -e /sys");
 	expect_ok("test $(ls /proc | grep -c '^[0-9]') -lt 8");
 	expect_ok("test \"$(tail -n +3 /proc/net/dev | wc -l)\" = 1");
 	expect_ok("! perl -e 'use Socket; socket(S, PF_INET, SOCK_STREAM, 0) or exit 1;"
-	          " connect(S, sockaddr_in(80, inet_aton(\"127.0.0.1\"))) or exit 1'");
+		  " connect(S, sockaddr_in(80, inet_aton(\"127.0.0.1\"))) or exit 1'");
 	/* vsock is not part of a network namespace */
 	expect_ok("perl -e 'exit(socket(S, 40, 1, 0) ? 1 : 0)'");
 	expect_ok("perl -e 'my $c = \"x\"; ioctl(STDIN, 0x5412, $c); exit($!{EPERM} ? 0 : 1)'");
 	expect_ok("awk 'BEGIN { exit 0 }'"); /* through /etc/alternatives */
 	/* nothing but what was given */
-	expect_ok("test \"$(env | cut -d= -f1 | sort | tr '\\n' ' ')\" = 'DROPMILL_INPUT LANG PATH PWD '"
-	          " || { env; exit 1; }");
+	expect_ok(
+	    "test \"$(env | cut -d= -f1 | sort | tr '\\n' ' ')\" = 'DROPMILL_INPUT LANG PATH PWD '"
+	    " || { env; exit 1; }");
 }
 
 static void outputs_are_regular_files_only(void **state)
@@ -286,11 +308,13 @@ static void outputs_are_regular_files_only(void **state)
 	struct run *r = new_run();
 
 	(void)state;
-	run_script(r, "cd /job/out; ln -s /etc/passwd link; mkfifo fifo; echo x > two; ln two names;"
-	              "mkdir d; ln -s / d/root; echo ok > d/good; echo ok > 'with space & \"quotes\".txt';"
-	              "echo bad > \"$(printf 'new\\nline')\"; echo bad > \"$(printf 'inv\\377alid')\";"
-	              "perl -e 'use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0);"
-	              " bind(S, sockaddr_un(\"/job/out/sock\"))'; mkdir locked; echo x > locked/f; chmod 0 locked");
+	run_script(r,
+	    "cd /job/out; ln -s /etc/passwd link; mkfifo fifo; echo x > two; ln two names;"
+	    "mkdir d; ln -s / d/root; echo ok > d/good; echo ok > 'with space & \"quotes\".txt';"
+	    "echo bad > \"$(printf 'new\\nline')\"; echo bad > \"$(printf 'inv\\377alid')\";"
+	    "perl -e 'use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0);"
+	    " bind(S, sockaddr_un(\"/job/out/sock\"))'; mkdir locked; echo x > locked/f; chmod 0 "
+	    "locked");
 	assert_int_equal(r->end.cause, RUN_EXIT);
 	assert_int_equal(r->end.exit_code, 0);
 	assert_int_equal(r->output_count, 2);
@@ -319,12 +343,13 @@ static void a_time_limit_ends_it(void **state)
 static void stop_ends_a_command_that_ignores_it_and_its_children(void **state)
 {
 	struct run *r = new_run();
-	struct message_stop stop = { 800 };
+	struct message_stop stop = {800};
 	int64_t asked;
 
 	(void)state;
-	begin(r, "trap '' TERM; setsid sleep 77.31 & (setsid sh -c 'trap \"\" TERM; sleep 77.32; :' &);"
-	         "echo '1% running'; sleep 77.33; sleep 77.34");
+	begin(r,
+	    "trap '' TERM; setsid sleep 77.31 & (setsid sh -c 'trap \"\" TERM; sleep 77.32; :' &);"
+	    "echo '1% running'; sleep 77.33; sleep 77.34");
 	while (!r->progress.step[0])
 		assert_true(step(r, 5000));
 	usleep(100000);
@@ -395,7 +420,8 @@ static void too_much_output_ends_it(void **state)
 	struct run *r = new_run();
 
 	(void)state;
-	run_script(r, "i=0; while :; do head -c 1000000 /dev/zero > /job/out/$i; i=$((i+1)); sleep 0.02; done");
+	run_script(r, "i=0; while :; do head -c 1000000 /dev/zero > /job/out/$i; i=$((i+1)); sleep "
+		      "0.02; done");
 	assert_int_equal(r->end.cause, RUN_OUTPUT);
 	free(r);
 	r = new_run();
@@ -410,7 +436,8 @@ static void too_much_memory_ends_it(void **state)
 
 	(void)state;
 	/* Each process stays below RLIMIT_DATA; together they do not. */
-	run_script(r, "for i in 1 2 3 4; do perl -e '$x = \"x\" x 60000000; sleep 20' & done; wait");
+	run_script(
+	    r, "for i in 1 2 3 4; do perl -e '$x = \"x\" x 60000000; sleep 20' & done; wait");
 	assert_int_equal(r->end.cause, RUN_MEMORY);
 	free(r);
 }
@@ -547,23 +574,23 @@ int main(int argc, char **argv)
 	if (argc == 1 && strcmp(argv[0], NURSERY_ARGV0) == 0)
 		return nursery_main();
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reports_progress_result_and_outputs),
-		cmocka_unit_test(exit_codes_come_through),
-		cmocka_unit_test(the_sandbox_holds),
-		cmocka_unit_test(outputs_are_regular_files_only),
-		cmocka_unit_test(a_time_limit_ends_it),
-		cmocka_unit_test(stop_ends_a_command_that_ignores_it_and_its_children),
-		cmocka_unit_test(children_left_behind_end_with_the_command),
-		cmocka_unit_test(a_killed_runner_leaves_no_process),
-		cmocka_unit_test(a_lost_supervisor_ends_it),
-		cmocka_unit_test(too_much_output_ends_it),
-		cmocka_unit_test(too_much_memory_ends_it),
-		cmocka_unit_test(a_fork_bomb_stays_inside),
-		cmocka_unit_test(the_log_is_bounded),
-		cmocka_unit_test(a_sandbox_that_fails_is_a_fault),
-		cmocka_unit_test(without_a_sandbox_it_works_too),
-		cmocka_unit_test(a_nursery_forks_runners_and_is_replaced),
-		cmocka_unit_test(start_is_quick),
+	    cmocka_unit_test(reports_progress_result_and_outputs),
+	    cmocka_unit_test(exit_codes_come_through),
+	    cmocka_unit_test(the_sandbox_holds),
+	    cmocka_unit_test(outputs_are_regular_files_only),
+	    cmocka_unit_test(a_time_limit_ends_it),
+	    cmocka_unit_test(stop_ends_a_command_that_ignores_it_and_its_children),
+	    cmocka_unit_test(children_left_behind_end_with_the_command),
+	    cmocka_unit_test(a_killed_runner_leaves_no_process),
+	    cmocka_unit_test(a_lost_supervisor_ends_it),
+	    cmocka_unit_test(too_much_output_ends_it),
+	    cmocka_unit_test(too_much_memory_ends_it),
+	    cmocka_unit_test(a_fork_bomb_stays_inside),
+	    cmocka_unit_test(the_log_is_bounded),
+	    cmocka_unit_test(a_sandbox_that_fails_is_a_fault),
+	    cmocka_unit_test(without_a_sandbox_it_works_too),
+	    cmocka_unit_test(a_nursery_forks_runners_and_is_replaced),
+	    cmocka_unit_test(start_is_quick),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
