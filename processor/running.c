@@ -109,7 +109,7 @@ int64_t running_check(struct supervisor *sv)
 			poke(sv);
 		else if (dying && now + SETTLE_EVERY_MS < next)
 			next = now + SETTLE_EVERY_MS;
-		if (!r->at.overdue_ms || r->at.pid <= 0 || r->at.ended)
+		if (!r->at.overdue_ms || r->at.pid <= 0 || (r->at.ended && !r->recorded))
 			continue;
 		if (now >= r->at.overdue_ms) {
 			log_error("a runner does not end, killing it job=%" PRId64, r->at.job_id);

@@ -14,6 +14,7 @@
 #define PROGRESS_EVERY_MS 250
 #define SUSPEND_MS 60000
 #define RETEST_MS 10000
+#define EXIT_MS 5000
 #define DEAD_MAX 32
 /* Rows of one transaction, so that it stays short. */
 #define BATCH_MAX 64
@@ -231,6 +232,8 @@ static void end_recorded(struct supervisor *sv, struct running *r, enum rc rc)
 	struct attempt *at = &r->at;
 
 	r->recorded = true;
+	/* Its runner has nothing left to do but to exit. */
+	at->overdue_ms = clock_boot_ms() + EXIT_MS;
 	if (rc)
 		attempt_untake(at, &sv->host);
 	log_debug("ended action=%s%s%s job=%" PRId64, job_action_name(at->outcome.action),
@@ -263,7 +266,8 @@ static void committed(struct supervisor *sv, struct batch *b, int64_t now)
 	sv->want_states = b->lost;
 	sv->want_due = false;
 	/* What ended leaves room, what was swept may run: look again. */
-	sv->want_claim = b->end_count || b->swept || b->due || b->dead_count;
+	sv->want_claim = b->end_count || b->swept || b->due || b->dead_count ||
+	    b->claim_count == BATCH_MAX;
 	if (b->swept)
 		log_warn("leases ran out count=%" PRId64, b->swept);
 	for (size_t i = 0; i < b->claim_count; i++)

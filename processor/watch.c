@@ -4,6 +4,7 @@
 #include "processor/watch.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -121,6 +122,27 @@ int watch_signal(pid_t root, int sig)
 	return (int)n;
 }
 
+/* A directory below, also one that the command has locked away from us: its right to look is given
+ * back, else a job could hide what it writes. By a handle, never by a name that may be a link by
+ * now. */
+static int open_below(int dir, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+	int fd = openat(dir, name, flags), handle;
+	char path[64];
+
+	if (fd >= 0 || errno != EACCES)
+		return fd;
+	handle = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (handle < 0)
+		return -1;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", handle);
+	if (chmod(path, 0700) == 0)
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	close(handle);
+	return fd;
+}
+
 /* Takes the descriptor. */
 static int64_t sum_directory(int fd, int depth, int64_t files_max, int64_t *files)
 {
@@ -140,8 +162,7 @@ static int64_t sum_directory(int fd, int depth, int64_t files_max, int64_t *file
 		++*files;
 		sum += st.st_blocks * 512;
 		if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
-			int sub = openat(dirfd(dir), e->d_name,
-			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+			int sub = open_below(dirfd(dir), e->d_name);
 
 			if (sub >= 0)
 				sum += sum_directory(sub, depth + 1, files_max, files);
