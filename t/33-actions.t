@@ -22,7 +22,7 @@ subtest 'cancel and retry' => sub {
 	is(act($job, 'cancel')->{status}, 409, 'once');
 	$answer = act($job, 'retry', hx_request => 'true');
 	is($answer->{status}, 200, 'retry by htmx');
-	like($answer->{content}, qr/^<tr id="job-$job->{uuid}" class="pending"/, 'gets the row');
+	like($answer->{content}, qr/^<tr id="job-$job->{uuid}".*class="status pending"/s, 'gets the row');
 	my $now = $web->request(GET => "/jobs/$job->{id}", accept => 'application/json')->{json}{job};
 	is($now->{retry_count}, 1, 'counted');
 	is_deeply([map { $_->{status} } @{ $now->{history} }], [qw(pending cancelled pending)], 'history');
