@@ -28,7 +28,7 @@ static bool bell_dir(const struct config *cfg, char out[static 4096])
 
 static bool address(struct sockaddr_un *to, int dir, const char *name)
 {
-	*to = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	*to = (struct sockaddr_un){.sun_family = AF_UNIX};
 	return str_fmt(to->sun_path, sizeof to->sun_path, "/proc/self/fd/%d/%s", dir, name);
 }
 
@@ -43,7 +43,8 @@ static void ring_all(DIR *dir, int fd, bool clean)
 
 		if (entry->d_name[0] == '.' || !address(&to, dirfd(dir), entry->d_name))
 			continue;
-		if (sendto(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof to) < 0 &&
+		if (sendto(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
+			sizeof to) < 0 &&
 		    errno == ECONNREFUSED && clean)
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	}

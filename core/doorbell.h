@@ -2,7 +2,8 @@
  * The doorbell: a datagram that wakes every processor of this host after a commit.
  *
  * Each processor binds a socket of its own in `run_dir/bell/`; ringing sends one empty datagram to
- * each, never blocks and never fails: a lost ring costs at most the one second of the fallback scan.
+ * each, never blocks and never fails: a lost ring costs at most the one second of the fallback
+ * scan.
  */
 #ifndef CORE_DOORBELL_H
 #define CORE_DOORBELL_H

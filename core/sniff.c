@@ -23,7 +23,7 @@
 #define HEAD_BYTES 64
 
 struct sniff {
-	int sock;  /* -1: no child */
+	int sock; /* -1: no child */
 	pid_t pid;
 	char last; /* number of the last question: an answer names it */
 };
@@ -35,28 +35,37 @@ static const struct magic_bytes {
 	const char *bytes;
 	bool refine;
 } table[] = {
-#define M(type, offset, bytes, refine) { type, offset, sizeof bytes - 1, bytes, refine }
-	M("image/png", 0, "\x89PNG\r\n\x1a\n", false),
-	M("image/jpeg", 0, "\xff\xd8\xff", false),
-	M("image/gif", 0, "GIF87a", false),
-	M("image/gif", 0, "GIF89a", false),
-	M("image/tiff", 0, "II*\0", false),
-	M("image/tiff", 0, "MM\0*", false),
-	M("application/pdf", 0, "%PDF-", false),
-	M("application/gzip", 0, "\x1f\x8b\x08", false),
-	M("application/x-xz", 0, "\xfd" "7zXZ\0", false),
-	M("application/x-bzip2", 0, "BZh", false),
-	M("application/zstd", 0, "\x28\xb5\x2f\xfd", false),
-	M("application/x-7z-compressed", 0, "7z\xbc\xaf\x27\x1c", false),
-	M("application/vnd.sqlite3", 0, "SQLite format 3\0", false),
-	M("audio/flac", 0, "fLaC", false),
-	M("image/webp", 8, "WEBP", false),
-	M("audio/x-wav", 8, "WAVE", false),
-	M("application/zip", 0, "PK\x03\x04", true),
-	M("application/x-ole-storage", 0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", true),
-	M("application/x-executable", 0, "\x7f" "ELF", true),
-	M("video/mp4", 4, "ftyp", true),
-	M("audio/ogg", 0, "OggS", true),
+#define M(type, offset, bytes, refine)                        \
+	{                                                     \
+		type, offset, sizeof bytes - 1, bytes, refine \
+	}
+    M("image/png", 0, "\x89PNG\r\n\x1a\n", false),
+    M("image/jpeg", 0, "\xff\xd8\xff", false),
+    M("image/gif", 0, "GIF87a", false),
+    M("image/gif", 0, "GIF89a", false),
+    M("image/tiff", 0, "II*\0", false),
+    M("image/tiff", 0, "MM\0*", false),
+    M("application/pdf", 0, "%PDF-", false),
+    M("application/gzip", 0, "\x1f\x8b\x08", false),
+    M("application/x-xz", 0,
+	"\xfd"
+	"7zXZ\0",
+	false),
+    M("application/x-bzip2", 0, "BZh", false),
+    M("application/zstd", 0, "\x28\xb5\x2f\xfd", false),
+    M("application/x-7z-compressed", 0, "7z\xbc\xaf\x27\x1c", false),
+    M("application/vnd.sqlite3", 0, "SQLite format 3\0", false),
+    M("audio/flac", 0, "fLaC", false),
+    M("image/webp", 8, "WEBP", false),
+    M("audio/x-wav", 8, "WAVE", false),
+    M("application/zip", 0, "PK\x03\x04", true),
+    M("application/x-ole-storage", 0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", true),
+    M("application/x-executable", 0,
+	"\x7f"
+	"ELF",
+	true),
+    M("video/mp4", 4, "ftyp", true),
+    M("audio/ogg", 0, "OggS", true),
 #undef M
 };
 #define TABLE_N (sizeof table / sizeof *table)
@@ -127,8 +136,8 @@ void sniff_close(struct sniff *s)
 /* Everything that we opened is close-on-exec but what the parent may have left on 0 and 1. */
 static int spawn(pid_t *pid, int sock)
 {
-	char *argv[] = { (char *)"dropmill-sniff", (char *)SNIFF_CHILD_WORD, NULL };
-	char *envp[] = { NULL };
+	char *argv[] = {(char *)"dropmill-sniff", (char *)SNIFF_CHILD_WORD, NULL};
+	char *envp[] = {NULL};
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t all, none;
@@ -177,13 +186,13 @@ static bool send_question(struct sniff *s, int fd)
 	union {
 		char space[CMSG_SPACE(sizeof fd)];
 		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec iov = { .iov_base = &s->last, .iov_len = 1 };
+	} control = {0};
+	struct iovec iov = {.iov_base = &s->last, .iov_len = 1};
 	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof control.space,
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.space,
+	    .msg_controllen = sizeof control.space,
 	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
@@ -203,7 +212,7 @@ static enum answer read_answer(struct sniff *s, char out[static SNIFF_TYPE_SIZE]
 	char text[SNIFF_TYPE_SIZE + 1];
 
 	for (;;) {
-		struct pollfd p = { .fd = s->sock, .events = POLLIN };
+		struct pollfd p = {.fd = s->sock, .events = POLLIN};
 		int64_t left = until - clock_boot_ms();
 		ssize_t n;
 
@@ -216,12 +225,15 @@ static enum answer read_answer(struct sniff *s, char out[static SNIFF_TYPE_SIZE]
 			return ANSWER_GONE;
 		text[n] = '\0';
 		memcpy(out, text + 1, (size_t)n);
-		return n > 1 && text[0] == s->last && strlen(out) == (size_t)n - 1 && well_formed(out) ? ANSWER_GOOD
-		                                                                                       : ANSWER_BAD;
+		return n > 1 && text[0] == s->last && strlen(out) == (size_t)n - 1 &&
+			       well_formed(out)
+			   ? ANSWER_GOOD
+			   : ANSWER_BAD;
 	}
 }
 
-/* A child that was there before may have left for lack of work in the same moment: ask a new one. */
+/* A child that was there before may have left for lack of work in the same moment: ask a new one.
+ */
 static bool ask(struct sniff *s, int fd, char out[static SNIFF_TYPE_SIZE])
 {
 	for (;;) {
@@ -237,7 +249,8 @@ static bool ask(struct sniff *s, int fd, char out[static SNIFF_TYPE_SIZE])
 		stop_child(s);
 		if (answer == ANSWER_GONE && !fresh)
 			continue;
-		log_warn("sniff: no answer from the child: %s", answer == ANSWER_GONE ? "it died" : "it was too slow");
+		log_warn("sniff: no answer from the child: %s",
+		    answer == ANSWER_GONE ? "it died" : "it was too slow");
 		return false;
 	}
 }

@@ -3,9 +3,9 @@
  *
  * A small table of our own knows the common formats for sure. What it does not know is asked of
  * libmagic, which has met hostile files before and so runs in a child process: the same program,
- * executed anew (it has no descriptor, no environment, no memory of ours), under seccomp and limits. It gets an
- * open descriptor, answers in a word, and is killed when that takes longer than two seconds. Its
- * word is a hint: one that contradicts our table does not count.
+ * executed anew (it has no descriptor, no environment, no memory of ours), under seccomp and
+ * limits. It gets an open descriptor, answers in a word, and is killed when that takes longer than
+ * two seconds. Its word is a hint: one that contradicts our table does not count.
  *
  * The child is started when it is first needed and leaves when it has had nothing to do for a
  * while. A program that sniffs begins its main with sniff_child().

@@ -38,17 +38,31 @@ static char window[WINDOW_BYTES];
 
 static void limit(int what, rlim_t value)
 {
-	setrlimit(what, &(struct rlimit){ value, value });
+	setrlimit(what, &(struct rlimit){value, value});
 }
 
 /* Only what reading a descriptor and answering takes. A sanitizer needs more than we would list. */
 static void lock_down(void)
 {
 	static const int allowed[] = {
-		SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
-		SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(restart_syscall), SCMP_SYS(close), SCMP_SYS(brk),
-		SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(rt_sigreturn),
-		SCMP_SYS(getrandom), SCMP_SYS(exit), SCMP_SYS(exit_group),
+	    SCMP_SYS(read),
+	    SCMP_SYS(pread64),
+	    SCMP_SYS(recvmsg),
+	    SCMP_SYS(sendto),
+	    SCMP_SYS(sendmsg),
+	    SCMP_SYS(poll),
+	    SCMP_SYS(ppoll),
+	    SCMP_SYS(restart_syscall),
+	    SCMP_SYS(close),
+	    SCMP_SYS(brk),
+	    SCMP_SYS(munmap),
+	    SCMP_SYS(mremap),
+	    SCMP_SYS(madvise),
+	    SCMP_SYS(futex),
+	    SCMP_SYS(rt_sigreturn),
+	    SCMP_SYS(getrandom),
+	    SCMP_SYS(exit),
+	    SCMP_SYS(exit_group),
 	};
 	scmp_filter_ctx ctx;
 	int rc = 0;
@@ -65,7 +79,8 @@ static void lock_down(void)
 	for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
 		rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	/* Memory, never to be executed. */
-	rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, 4, 0));
+	rc |= seccomp_rule_add(
+	    ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, 4, 0));
 	/* stdio and locale code ask what a descriptor is; no answer is needed. */
 	rc |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(newfstatat), 0);
 	rc |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 0);
@@ -81,9 +96,13 @@ static magic_t load(void)
 		int what;
 		size_t value;
 	} bounds[] = {
-		{ MAGIC_PARAM_INDIR_MAX, 15 }, { MAGIC_PARAM_NAME_MAX, 50 }, { MAGIC_PARAM_REGEX_MAX, 8192 },
-		{ MAGIC_PARAM_BYTES_MAX, WINDOW_BYTES }, { MAGIC_PARAM_ELF_PHNUM_MAX, 128 },
-		{ MAGIC_PARAM_ELF_SHNUM_MAX, 128 }, { MAGIC_PARAM_ELF_NOTES_MAX, 64 },
+	    {MAGIC_PARAM_INDIR_MAX, 15},
+	    {MAGIC_PARAM_NAME_MAX, 50},
+	    {MAGIC_PARAM_REGEX_MAX, 8192},
+	    {MAGIC_PARAM_BYTES_MAX, WINDOW_BYTES},
+	    {MAGIC_PARAM_ELF_PHNUM_MAX, 128},
+	    {MAGIC_PARAM_ELF_SHNUM_MAX, 128},
+	    {MAGIC_PARAM_ELF_NOTES_MAX, 64},
 	};
 	magic_t magic = magic_open(MAGIC_MIME_TYPE);
 
@@ -120,13 +139,15 @@ static const char *judge(magic_t magic, int flags, size_t len)
 /* Texts that say in their first bytes what they are. */
 static bool looks_marked(size_t len)
 {
-	static const char *const marks[] = { "#!", "<", "%!", "{\\rtf", "BEGIN:", "From ", "-----BEGIN" };
+	static const char *const marks[] = {
+	    "#!", "<", "%!", "{\\rtf", "BEGIN:", "From ", "-----BEGIN"};
 	size_t at = 0;
 
 	while (at < len && strchr(" \t\r\n\xef\xbb\xbf", window[at]) && window[at])
 		at++;
 	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-		if (len - at >= strlen(marks[i]) && memcmp(window + at, marks[i], strlen(marks[i])) == 0)
+		if (len - at >= strlen(marks[i]) &&
+		    memcmp(window + at, marks[i], strlen(marks[i])) == 0)
 			return true;
 	return false;
 }
@@ -155,7 +176,8 @@ static const char *sniff(magic_t magic, int fd)
 			type = judge(magic, 0, len < BINARY_BYTES ? len : BINARY_BYTES);
 	} else if (strcmp(type, SNIFF_UNKNOWN) == 0) {
 		/* Archives and office files show what they are in their first entries. */
-		bool container = len > 4 && (memcmp(window, "PK\x03\x04", 4) == 0 || memcmp(window, "\xd0\xcf\x11\xe0", 4) == 0);
+		bool container = len > 4 && (memcmp(window, "PK\x03\x04", 4) == 0 ||
+						memcmp(window, "\xd0\xcf\x11\xe0", 4) == 0);
 
 		type = judge(magic, 0, container || len < BINARY_BYTES ? len : BINARY_BYTES);
 	}
@@ -170,12 +192,12 @@ static bool serve(magic_t magic)
 		struct cmsghdr align;
 	} control;
 	char answer[SNIFF_TYPE_SIZE];
-	struct iovec iov = { .iov_base = answer, .iov_len = 1 };
+	struct iovec iov = {.iov_base = answer, .iov_len = 1};
 	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof control.space,
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.space,
+	    .msg_controllen = sizeof control.space,
 	};
 	struct cmsghdr *c;
 	size_t n;
@@ -197,7 +219,7 @@ static bool serve(magic_t magic)
 
 void sniff_child(int argc, char **argv)
 {
-	struct pollfd p = { .fd = SNIFF_CHILD_FD, .events = POLLIN };
+	struct pollfd p = {.fd = SNIFF_CHILD_FD, .events = POLLIN};
 	magic_t magic;
 
 	if (argc != 2 || strcmp(argv[1], SNIFF_CHILD_WORD) != 0)

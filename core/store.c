@@ -94,7 +94,7 @@ enum rc store_open(const struct config *cfg, struct store *st, struct err *err)
 	enum rc rc;
 	bool made;
 
-	*st = (struct store){ .root = -1, .group = run_group(cfg) };
+	*st = (struct store){.root = -1, .group = run_group(cfg)};
 	made = mkdir(cfg->store, 0700) == 0;
 	if (!made && errno != EEXIST)
 		return err_sys(err, "cannot make store '%s'", cfg->store);
@@ -102,7 +102,7 @@ enum rc store_open(const struct config *cfg, struct store *st, struct err *err)
 	if (st->root < 0)
 		return err_sys(err, "cannot open store '%s'", cfg->store);
 	if (made && ((st->group != (gid_t)-1 && fchown(st->root, (uid_t)-1, st->group) < 0) ||
-	    fchmod(st->root, dir_mode()) < 0))
+			fchmod(st->root, dir_mode()) < 0))
 		rc = err_sys(err, "cannot set mode of store '%s'", cfg->store);
 	else
 		rc = make_dir(st, "log", err);
@@ -128,7 +128,7 @@ static void touch(struct store *st, const char *uuid)
 
 static enum rc link_fd(struct store *st, int fd, const char *name, struct err *err)
 {
-	char from[32], dir[3] = { name[0], name[1], '\0' };
+	char from[32], dir[3] = {name[0], name[1], '\0'};
 
 	snprintf(from, sizeof from, "/proc/self/fd/%d", fd);
 	if (linkat(AT_FDCWD, from, st->root, name, AT_SYMLINK_FOLLOW) == 0)
@@ -142,7 +142,8 @@ static enum rc link_fd(struct store *st, int fd, const char *name, struct err *e
 			return RC_OK;
 	}
 	if (errno == EXDEV)
-		return err_set(err, RC_SYS, "cannot link into the store: spool and store must lie on one filesystem");
+		return err_set(err, RC_SYS,
+		    "cannot link into the store: spool and store must lie on one filesystem");
 	return err_sys(err, "cannot link '%s' into the store", name);
 }
 

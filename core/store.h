@@ -20,8 +20,8 @@
 
 /* An open store. */
 struct store {
-	int root;     /* directory descriptor, O_CLOEXEC */
-	gid_t group;  /* group that may read files: the one that runs jobs; (gid_t)-1: leave alone */
+	int root;    /* directory descriptor, O_CLOEXEC */
+	gid_t group; /* group that may read files: the one that runs jobs; (gid_t)-1: leave alone */
 	uint64_t touched[4]; /* a bit for each subdirectory that store_sync has yet to sync */
 	bool root_touched;
 };
@@ -32,10 +32,12 @@ void store_close(struct store *st);
 
 /* Take a regular file, open for reading as fd, into the store under `uuid`: mode 0640 and group,
  * link, fdatasync, and note the directory for store_sync. The file keeps its old name too: the
- * caller unlinks that. RC_LIMIT when the disk is full. On any failure nothing is left under uuid. */
+ * caller unlinks that. RC_LIMIT when the disk is full. On any failure nothing is left under uuid.
+ */
 enum rc store_link(struct store *st, int fd, const char uuid[static UUID_SIZE], struct err *err);
 
-/* A new unnamed file on the store's filesystem (O_TMPFILE), to be written and then store_link'ed. */
+/* A new unnamed file on the store's filesystem (O_TMPFILE), to be written and then store_link'ed.
+ */
 enum rc store_temp(struct store *st, int *fd, struct err *err);
 
 /* Sync every directory that store_link touched since the last call; before the commit. */

@@ -10,11 +10,12 @@
 #include "fcgi/gate.h"
 #include "fcgi/route.h"
 
-enum rc app_open(struct app *app, const struct config *cfg, const struct templates *t, struct err *err)
+enum rc app_open(
+    struct app *app, const struct config *cfg, const struct templates *t, struct err *err)
 {
 	enum rc rc;
 
-	*app = (struct app){ .cfg = cfg, .templates = t, .store.root = -1, .types_stamp = -1 };
+	*app = (struct app){.cfg = cfg, .templates = t, .store.root = -1, .types_stamp = -1};
 	arena_init(&app->request_arena);
 	arena_init(&app->types_arena);
 	app->sniff = sniff_open();
@@ -39,8 +40,8 @@ void app_close(struct app *app)
 }
 
 /* From the parameters to a filled response, or a failure. */
-static enum rc answer(struct app *app, char *const *env, struct request *r, struct response *resp,
-    struct err *err)
+static enum rc answer(
+    struct app *app, char *const *env, struct request *r, struct response *resp, struct err *err)
 {
 	enum rc rc = request_read(r, env, err);
 
@@ -59,7 +60,7 @@ static enum rc answer(struct app *app, char *const *env, struct request *r, stru
 void app_answer(struct app *app, char *const *env, struct body_source body, struct request *r,
     struct response *resp)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	enum rc rc;
 
 	arena_clear(&app->request_arena);

@@ -15,7 +15,7 @@
 #include "fcgi/templates.h"
 
 struct app {
-	const struct config *cfg;         /* borrowed, like the templates: made before the fork */
+	const struct config *cfg; /* borrowed, like the templates: made before the fork */
 	const struct templates *templates;
 	struct db *db;
 	struct store store;
@@ -28,11 +28,12 @@ struct app {
 };
 
 /* Open sniffer (first, so that it never sees a database handle), store and database. */
-enum rc app_open(struct app *app, const struct config *cfg, const struct templates *t, struct err *err);
+enum rc app_open(
+    struct app *app, const struct config *cfg, const struct templates *t, struct err *err);
 void app_close(struct app *app);
 
-/* Answer one request; resp is ready to be sent when it returns, whatever happened. resp lives until the
- * next call. */
+/* Answer one request; resp is ready to be sent when it returns, whatever happened. resp lives until
+ * the next call. */
 void app_answer(struct app *app, char *const *env, struct body_source body, struct request *r,
     struct response *resp);
 

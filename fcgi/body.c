@@ -33,7 +33,8 @@ enum rc body_form(struct request *r, struct response *resp, struct err *err)
 	char *text;
 
 	if (r->content_length > BODY_FORM_MAX)
-		return response_fail(resp, 413, NULL, err, "the form is larger than %d bytes", BODY_FORM_MAX);
+		return response_fail(
+		    resp, 413, NULL, err, "the form is larger than %d bytes", BODY_FORM_MAX);
 	if (!len)
 		return RC_OK;
 	if (strcmp(request_media_type(r), "application/x-www-form-urlencoded") != 0)
@@ -53,7 +54,8 @@ static enum rc copy_body(struct request *r, int fd, struct response *resp, struc
 	int64_t left = r->content_length;
 
 	while (left > 0) {
-		ssize_t n = read_full(&r->body, block, left < (int64_t)sizeof block ? (size_t)left : sizeof block);
+		ssize_t n = read_full(
+		    &r->body, block, left < (int64_t)sizeof block ? (size_t)left : sizeof block);
 
 		if (n <= 0)
 			return response_fail(resp, 400, NULL, err, "the body was cut off");
@@ -96,8 +98,8 @@ void body_unspool(const struct request *r)
 		unlink(r->spooled);
 }
 
-enum rc body_open(struct app *app, const struct request *r, int *fd, int64_t *size, struct response *resp,
-    struct err *err)
+enum rc body_open(struct app *app, const struct request *r, int *fd, int64_t *size,
+    struct response *resp, struct err *err)
 {
 	const char *path = request_param(r, PARAM_BODY_FILE);
 	size_t n = strlen(app->cfg->spool);
@@ -107,7 +109,8 @@ enum rc body_open(struct app *app, const struct request *r, int *fd, int64_t *si
 	if (!*path)
 		return response_fail(resp, 400, NULL, err, "the request has no body");
 	if (strncmp(path, app->cfg->spool, n) != 0 || path[n] != '/' || strstr(path, "/../"))
-		return err_set(err, RC_SYS, "body file '%s' lies outside the spool '%s'", path, app->cfg->spool);
+		return err_set(err, RC_SYS, "body file '%s' lies outside the spool '%s'", path,
+		    app->cfg->spool);
 	*fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (*fd < 0)
 		return err_sys(err, "cannot open body file '%s'", path);

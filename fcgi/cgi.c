@@ -41,7 +41,7 @@ static bool write_stdout(void *ctx, const char *data, size_t len)
 
 int serve_cgi(const struct config *cfg, const struct templates *t)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct response resp;
 	struct request r;
 	struct app app;
@@ -51,7 +51,7 @@ int serve_cgi(const struct config *cfg, const struct templates *t)
 		die(78, "cannot start: %s", err.text);
 	app.spool_body = true;
 	response_init(&resp);
-	app_answer(&app, environ, (struct body_source){ read_stdin, NULL }, &r, &resp);
+	app_answer(&app, environ, (struct body_source){read_stdin, NULL}, &r, &resp);
 	sent = response_send(&resp, r.method == METHOD_HEAD, write_stdout, NULL);
 	response_release(&resp);
 	app_close(&app);

@@ -24,7 +24,7 @@ static void skip_blanks(struct reader *r)
 static bool token_char(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c && strchr("!#$%&'*+-.^_`|~/", c));
+	       (c && strchr("!#$%&'*+-.^_`|~/", c));
 }
 
 static const char *read_token(struct reader *r)
@@ -42,7 +42,8 @@ static bool read_quoted(struct reader *r, bool escapes, const char **out, size_t
 	char *text = arena_alloc(r->arena, (size_t)(r->end - r->p) + 1), *to = text;
 
 	for (; r->p < r->end && *r->p != '"'; r->p++) {
-		if (escapes && *r->p == '\\' && r->end - r->p > 1 && (r->p[1] == '"' || r->p[1] == '\\'))
+		if (escapes && *r->p == '\\' && r->end - r->p > 1 &&
+		    (r->p[1] == '"' || r->p[1] == '\\'))
 			r->p++;
 		*to++ = *r->p;
 	}
@@ -55,7 +56,8 @@ static bool read_quoted(struct reader *r, bool escapes, const char **out, size_t
 	return true;
 }
 
-/* A value that is not quoted: up to the next semicolon or blank, for boundaries hold more than tokens. */
+/* A value that is not quoted: up to the next semicolon or blank, for boundaries hold more than
+ * tokens. */
 static bool read_bare(struct reader *r, const char **out, size_t *len)
 {
 	const char *from = r->p;
@@ -78,7 +80,8 @@ static bool read_param(struct reader *r, struct header_value *v)
 	if (r->p < r->end && *r->p == '"') {
 		const char *from = ++r->p;
 
-		/* Browsers leave a backslash alone, so the last one of a name looks like an escape. */
+		/* Browsers leave a backslash alone, so the last one of a name looks like an escape.
+		 */
 		if (!read_quoted(r, true, &value, &len)) {
 			r->p = from;
 			if (!read_quoted(r, false, &value, &len))
@@ -87,7 +90,7 @@ static bool read_param(struct reader *r, struct header_value *v)
 	} else {
 		read_bare(r, &value, &len);
 	}
-	if (v->n == HEADER_PARAMS_MAX || header_value_get(v, name, &(size_t){ 0 }))
+	if (v->n == HEADER_PARAMS_MAX || header_value_get(v, name, &(size_t){0}))
 		return false;
 	v->param[v->n].name = name;
 	v->param[v->n].value = value;
@@ -97,9 +100,9 @@ static bool read_param(struct reader *r, struct header_value *v)
 
 bool header_value_parse(struct header_value *v, const char *s, size_t len, struct arena *a)
 {
-	struct reader r = { s, s + len, a };
+	struct reader r = {s, s + len, a};
 
-	*v = (struct header_value){ 0 };
+	*v = (struct header_value){0};
 	skip_blanks(&r);
 	v->value = read_token(&r);
 	if (!v->value)
@@ -134,7 +137,7 @@ static char *unescape(struct arena *a, const char *s, size_t *len)
 	static const struct {
 		const char *code;
 		char c;
-	} codes[] = { { "%22", '"' }, { "%0D", '\r' }, { "%0A", '\n' } };
+	} codes[] = {{"%22", '"'}, {"%0D", '\r'}, {"%0A", '\n'}};
 	char *out = arena_alloc(a, *len + 1), *to = out;
 
 	for (size_t i = 0; i < *len; i++) {
@@ -154,9 +157,11 @@ static char *unescape(struct arena *a, const char *s, size_t *len)
 }
 
 /* RFC 5987: UTF-8'language'percent-encoded; latin-1 as well. */
-static bool decode_extended(struct arena *a, const char *s, size_t len, const char **out, size_t *out_len)
+static bool decode_extended(
+    struct arena *a, const char *s, size_t len, const char **out, size_t *out_len)
 {
-	const char *quote = memchr(s, '\'', len), *second = quote ? memchr(quote + 1, '\'', len - (size_t)(quote + 1 - s)) : NULL;
+	const char *quote = memchr(s, '\'', len),
+		   *second = quote ? memchr(quote + 1, '\'', len - (size_t)(quote + 1 - s)) : NULL;
 	bool utf8 = len > 5 && strncasecmp(s, "UTF-8'", 6) == 0;
 	bool latin1 = len > 10 && strncasecmp(s, "ISO-8859-1'", 11) == 0;
 	size_t n = second ? len - (size_t)(second + 1 - s) : 0;
@@ -189,7 +194,8 @@ static bool decode_extended(struct arena *a, const char *s, size_t len, const ch
 	return true;
 }
 
-enum rc disposition_parse(const char *s, size_t len, struct arena *a, struct part *part, struct err *err)
+enum rc disposition_parse(
+    const char *s, size_t len, struct arena *a, struct part *part, struct err *err)
 {
 	struct header_value v;
 	const char *name, *filename, *extended;

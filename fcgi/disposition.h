@@ -33,6 +33,7 @@ struct part;
 /* `form-data; name="…"; filename="…"`. filename* (RFC 5987) goes before filename. In quoted strings
  * %22 %0D %0A stand for the characters that browsers write so, and \" \\ as curl did; a backslash
  * in front of anything else is one. RC_INVALID with the sentence. */
-enum rc disposition_parse(const char *s, size_t len, struct arena *a, struct part *part, struct err *err);
+enum rc disposition_parse(
+    const char *s, size_t len, struct arena *a, struct part *part, struct err *err);
 
 #endif

@@ -45,7 +45,7 @@ void fragments_put(struct fragments *f, const char *view, int64_t version, const
 	if (!e) {
 		if (f->n < FRAGMENTS_MAX) {
 			e = &f->list[f->n++];
-			*e = (struct fragment){ 0 };
+			*e = (struct fragment){0};
 			buf_init(&e->html);
 		} else {
 			e = oldest(f);
@@ -67,5 +67,5 @@ void fragments_release(struct fragments *f)
 		free(f->list[i].view);
 		buf_release(&f->list[i].html);
 	}
-	*f = (struct fragments){ 0 };
+	*f = (struct fragments){0};
 }

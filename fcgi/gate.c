@@ -33,7 +33,8 @@ static bool host_listed(const char *list, const char *host, size_t len)
 }
 
 /* Against DNS rebinding: a page of another name that resolves to us is not ours. */
-static enum rc check_host(struct app *app, struct request *r, struct response *resp, struct err *err)
+static enum rc check_host(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	const char *host = request_param(r, PARAM_HOST), *base = strstr(app->cfg->base_url, "://");
 	size_t len = host_length(host);
@@ -59,10 +60,12 @@ static enum rc find_route(struct request *r, struct response *resp, struct err *
 	if (!allowed)
 		return response_fail(resp, 404, NULL, err, "there is nothing at this address");
 	response_header(resp, "Allow", "%s", route_methods(allowed, r->arena));
-	return response_fail(resp, 405, NULL, err, "this address takes %s", route_methods(allowed, r->arena));
+	return response_fail(
+	    resp, 405, NULL, err, "this address takes %s", route_methods(allowed, r->arena));
 }
 
-static enum rc check_role(struct app *app, struct request *r, struct response *resp, struct err *err)
+static enum rc check_role(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	switch (app->cfg->auth) {
 	case AUTH_NONE:
@@ -80,7 +83,8 @@ static enum rc check_role(struct app *app, struct request *r, struct response *r
 }
 
 /* Whoever changes something must come from our own pages, or not from a browser at all. */
-static enum rc check_origin(struct app *app, struct request *r, struct response *resp, struct err *err)
+static enum rc check_origin(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	const char *site = r->param[PARAM_FETCH_SITE], *origin = r->param[PARAM_ORIGIN];
 	bool own;
@@ -112,12 +116,14 @@ static enum rc check_upload(struct app *app, int64_t size, struct response *resp
 	if (rc != RC_OK)
 		return rc;
 	if (free_bytes - (size > 0 ? size : 0) < app->cfg->disk_low_bytes)
-		return response_fail(resp, 507, NULL, err, "the disk is almost full: uploads are not accepted now");
+		return response_fail(
+		    resp, 507, NULL, err, "the disk is almost full: uploads are not accepted now");
 	return RC_OK;
 }
 
 /* Checks that need nothing but the head of the request. */
-static enum rc check_head(struct app *app, struct request *r, struct response *resp, struct err *err)
+static enum rc check_head(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	enum rc rc = check_host(app, r, resp, err);
 
@@ -130,7 +136,8 @@ static enum rc check_head(struct app *app, struct request *r, struct response *r
 	return rc;
 }
 
-static enum rc check_body(struct app *app, struct request *r, struct response *resp, struct err *err)
+static enum rc check_body(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	enum rc rc;
 
@@ -179,7 +186,8 @@ static const char *plain(struct arena *a, const char *s)
 }
 
 /* What of an upload can be checked before its body is there. */
-static enum rc check_declared(struct app *app, struct request *r, struct response *resp, struct err *err)
+static enum rc check_declared(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	const char *declared = request_param(r, PARAM_DECLARED);
 	int64_t size = -1;
@@ -195,7 +203,8 @@ static enum rc check_declared(struct app *app, struct request *r, struct respons
 	return rc;
 }
 
-void gate_admit(struct app *app, struct request *r, struct response *resp, enum rc rc, struct err *err)
+void gate_admit(
+    struct app *app, struct request *r, struct response *resp, enum rc rc, struct err *err)
 {
 	int status = 500;
 

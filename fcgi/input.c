@@ -37,8 +37,8 @@ static enum rc check_word(const struct input *in, struct value *v, struct arena 
 	return err_set(err, RC_INVALID, "%s must be one of: %s", in->name, word_list(in->words, a));
 }
 
-static enum rc check_one(const struct input *in, const struct pair *p, struct arena *a, struct value *v,
-    struct err *err)
+static enum rc check_one(
+    const struct input *in, const struct pair *p, struct arena *a, struct value *v, struct err *err)
 {
 	if (!str_utf8(p->value, p->value_len))
 		return err_set(err, RC_INVALID, "%s must be text in UTF-8 without NUL", in->name);
@@ -49,21 +49,23 @@ static enum rc check_one(const struct input *in, const struct pair *p, struct ar
 	switch (in->type) {
 	case INPUT_TEXT:
 		if ((int64_t)p->value_len < in->min || (int64_t)p->value_len > in->max)
-			return err_set(err, RC_INVALID, "%s must be %lld to %lld bytes long", in->name,
-			    (long long)in->min, (long long)in->max);
+			return err_set(err, RC_INVALID, "%s must be %lld to %lld bytes long",
+			    in->name, (long long)in->min, (long long)in->max);
 		return RC_OK;
 	case INPUT_INT:
 		if (!str_int(p->value, in->min, in->max, &v->number))
-			return err_set(err, RC_INVALID, "%s must be a number from %lld to %lld", in->name,
-			    (long long)in->min, (long long)in->max);
+			return err_set(err, RC_INVALID, "%s must be a number from %lld to %lld",
+			    in->name, (long long)in->min, (long long)in->max);
 		return RC_OK;
 	case INPUT_WORD:
 		return check_word(in, v, a, err);
 	case INPUT_STATUS:
 		v->number = job_status_parse(p->value);
 		if (v->number == JOB_STATUS_MAX)
-			return err_set(err, RC_INVALID, "%s must be one of: pending, processing, paused, "
-			    "completed, failed, cancelled, removed", in->name);
+			return err_set(err, RC_INVALID,
+			    "%s must be one of: pending, processing, paused, "
+			    "completed, failed, cancelled, removed",
+			    in->name);
 		return RC_OK;
 	}
 	bug("input '%s' has no type", in->name);
@@ -82,7 +84,8 @@ enum rc input_check(const struct input *inputs, const struct pairs *pairs, struc
 			continue;
 		*field = inputs[i].name;
 		if (again || out[i].given)
-			return err_set(err, RC_INVALID, "%s was given more than once", inputs[i].name);
+			return err_set(
+			    err, RC_INVALID, "%s was given more than once", inputs[i].name);
 		rc = check_one(&inputs[i], p, a, &out[i], err);
 		if (rc != RC_OK)
 			return rc;

@@ -9,22 +9,22 @@
 #include "fcgi/list.h"
 
 static const char *const flags[JOB_STATUS_MAX] = {
-	[JOB_PENDING] = "is_pending",
-	[JOB_PROCESSING] = "is_processing",
-	[JOB_PAUSED] = "is_paused",
-	[JOB_COMPLETED] = "is_completed",
-	[JOB_FAILED] = "is_failed",
-	[JOB_CANCELLED] = "is_cancelled",
-	[JOB_REMOVED] = "is_removed",
+    [JOB_PENDING] = "is_pending",
+    [JOB_PROCESSING] = "is_processing",
+    [JOB_PAUSED] = "is_paused",
+    [JOB_COMPLETED] = "is_completed",
+    [JOB_FAILED] = "is_failed",
+    [JOB_CANCELLED] = "is_cancelled",
+    [JOB_REMOVED] = "is_removed",
 };
 
 static const struct {
 	enum job_action action;
 	const char *name, *label, *flag;
 } buttons[] = {
-	{ JOB_CANCEL, "cancel", "Cancel", "is_cancel" },
-	{ JOB_RETRY, "retry", "Retry", "is_retry" },
-	{ JOB_DELETE, "delete", "Delete", "is_delete" },
+    {JOB_CANCEL, "cancel", "Cancel", "is_cancel"},
+    {JOB_RETRY, "retry", "Retry", "is_retry"},
+    {JOB_DELETE, "delete", "Delete", "is_delete"},
 };
 
 static void put_buttons(struct arena *a, struct view *v, const struct job *job, const char *url)
@@ -52,7 +52,8 @@ static void put_file_texts(struct arena *a, const struct view *files)
 		struct view *f = (struct view *)view_at(files, i);
 		char text[16];
 
-		view_ref(f, "size_text", arena_strdup(a, str_bytes(view_number(view_get(f, "size")), text)));
+		view_ref(f, "size_text",
+		    arena_strdup(a, str_bytes(view_number(view_get(f, "size")), text)));
 	}
 }
 
@@ -72,7 +73,8 @@ void job_view_page(struct arena *a, struct view *v, const struct job *job)
 	view_bool(v, "is_waiting_retry",
 	    job->status == JOB_PENDING && job->attempt && job->run_at > job->updated_at);
 	if (job->started_at && job->completed_at >= job->started_at)
-		view_str(v, "duration_text", clock_words(job->completed_at - job->started_at, text));
+		view_str(
+		    v, "duration_text", clock_words(job->completed_at - job->started_at, text));
 	put_buttons(a, v, job, url);
 }
 

@@ -11,7 +11,8 @@
 
 #define LIMIT_DEFAULT 25
 
-/* A cheap hash for the tag: only a change of the viewer's own view goes unnoticed if two collide. */
+/* A cheap hash for the tag: only a change of the viewer's own view goes unnoticed if two collide.
+ */
 static uint64_t name_hash(const char *s)
 {
 	uint64_t h = 14695981039346656037u;
@@ -24,13 +25,15 @@ static uint64_t name_hash(const char *s)
 void tag_make(const struct app *app, const struct request *r, int64_t version, const char *name,
     char out[static TAG_SIZE])
 {
-	snprintf(out, TAG_SIZE, "%s-%lld-%d-%lld-%016llx", app->templates->tag, (long long)r->scope.project_id,
-	    (int)r->role, (long long)version, (unsigned long long)name_hash(name));
+	snprintf(out, TAG_SIZE, "%s-%lld-%d-%lld-%016llx", app->templates->tag,
+	    (long long)r->scope.project_id, (int)r->role, (long long)version,
+	    (unsigned long long)name_hash(name));
 }
 
 bool tag_unchanged(const struct request *r, struct response *resp, const char *tag)
 {
-	const char *held = request_param(r, PARAM_HX_PTAG), *etags = request_param(r, PARAM_IF_NONE_MATCH);
+	const char *held = request_param(r, PARAM_HX_PTAG),
+		   *etags = request_param(r, PARAM_IF_NONE_MATCH);
 	char etag[TAG_SIZE + 4];
 	bool same = strcmp(held, tag) == 0;
 
@@ -89,14 +92,15 @@ static enum rc complete(struct app *app, const struct request *r, struct list *l
 	rc = project_version(app->db, &r->scope, &l->version, err);
 	if (rc != RC_OK)
 		return rc;
-	l->name = arena_printf(a, "%lld/%d?%s", (long long)r->scope.project_id, (int)r->role, l->query);
+	l->name =
+	    arena_printf(a, "%lld/%d?%s", (long long)r->scope.project_id, (int)r->role, l->query);
 	tag_make(app, r, l->version, l->name, l->tag);
 	return RC_OK;
 }
 
 enum rc list_first(struct app *app, const struct request *r, struct list *l, struct err *err)
 {
-	l->filter = (struct job_filter){ .limit = LIMIT_DEFAULT };
+	l->filter = (struct job_filter){.limit = LIMIT_DEFAULT};
 	return complete(app, r, l, err);
 }
 
@@ -107,17 +111,18 @@ enum rc list_open(struct app *app, const struct request *r, struct list *l, stru
 	int64_t status = request_int(r, "status", -1);
 
 	*f = (struct job_filter){
-		.by_status = status >= 0,
-		.status = status >= 0 ? (enum job_status)status : JOB_PENDING,
-		.job_type = request_text(r, "type"),
-		.q = request_text(r, "q"),
-		.oldest_first = request_int(r, "order", 0) == 1,
-		.limit = (int)request_int(r, "limit", LIMIT_DEFAULT),
-		.after = request_int(r, "after", 0),
-		.before = request_int(r, "before", 0),
+	    .by_status = status >= 0,
+	    .status = status >= 0 ? (enum job_status)status : JOB_PENDING,
+	    .job_type = request_text(r, "type"),
+	    .q = request_text(r, "q"),
+	    .oldest_first = request_int(r, "order", 0) == 1,
+	    .limit = (int)request_int(r, "limit", LIMIT_DEFAULT),
+	    .after = request_int(r, "after", 0),
+	    .before = request_int(r, "before", 0),
 	};
 	if (f->after && f->before)
-		return response_fail(resp, 422, "before", err, "after and before cannot be used together");
+		return response_fail(
+		    resp, 422, "before", err, "after and before cannot be used together");
 	return complete(app, r, l, err);
 }
 
@@ -138,7 +143,8 @@ static struct view *filter_view(struct arena *a, const struct job_filter *f)
 	return v;
 }
 
-static struct view *counts_view(struct arena *a, const int64_t counts[static JOB_STATUS_MAX], int64_t all)
+static struct view *counts_view(
+    struct arena *a, const int64_t counts[static JOB_STATUS_MAX], int64_t all)
 {
 	struct view *v = view_obj(a);
 
@@ -149,13 +155,13 @@ static struct view *counts_view(struct arena *a, const int64_t counts[static JOB
 }
 
 static const char *const status_labels[JOB_STATUS_MAX] = {
-	[JOB_PENDING] = "Pending",
-	[JOB_PROCESSING] = "Processing",
-	[JOB_PAUSED] = "Paused",
-	[JOB_COMPLETED] = "Completed",
-	[JOB_FAILED] = "Failed",
-	[JOB_CANCELLED] = "Cancelled",
-	[JOB_REMOVED] = "Removed",
+    [JOB_PENDING] = "Pending",
+    [JOB_PROCESSING] = "Processing",
+    [JOB_PAUSED] = "Paused",
+    [JOB_COMPLETED] = "Completed",
+    [JOB_FAILED] = "Failed",
+    [JOB_CANCELLED] = "Cancelled",
+    [JOB_REMOVED] = "Removed",
 };
 
 const char *status_label(enum job_status s)
@@ -164,7 +170,8 @@ const char *status_label(enum job_status s)
 }
 
 /* One tab; s is JOB_STATUS_MAX for all. */
-static struct view *tab_view(struct arena *a, const struct job_filter *f, enum job_status s, int64_t n)
+static struct view *tab_view(
+    struct arena *a, const struct job_filter *f, enum job_status s, int64_t n)
 {
 	const char *q = filter_query(a, f, false);
 	struct view *v = view_obj(a);
@@ -179,7 +186,8 @@ static struct view *tab_view(struct arena *a, const struct job_filter *f, enum j
 	view_bool(v, "has_n", n > 0);
 	view_ref(v, "url", with_query(a, "/", q));
 	view_ref(v, "table_url", with_query(a, "/jobs/table", q));
-	view_bool(v, "is_active", s == JOB_STATUS_MAX ? !f->by_status : f->by_status && f->status == s);
+	view_bool(
+	    v, "is_active", s == JOB_STATUS_MAX ? !f->by_status : f->by_status && f->status == s);
 	return v;
 }
 
@@ -190,7 +198,8 @@ static struct view *tabs_view(struct arena *a, const struct job_filter *f,
 
 	view_push(tabs, tab_view(a, f, JOB_STATUS_MAX, all));
 	for (int s = 0; s < JOB_STATUS_MAX; s++)
-		if (counts[s] || (s != JOB_PAUSED && s != JOB_REMOVED) || (f->by_status && (int)f->status == s))
+		if (counts[s] || (s != JOB_PAUSED && s != JOB_REMOVED) ||
+		    (f->by_status && (int)f->status == s))
 			view_push(tabs, tab_view(a, f, (enum job_status)s, counts[s]));
 	return tabs;
 }
@@ -225,7 +234,7 @@ static enum rc match_count(struct app *app, const struct request *r, const struc
 		return RC_OK;
 	rc = db_one(app->db, &cur, SQL_COUNTER_TYPE,
 	    DB_ARGS(DB_INT(r->scope.project_id), DB_TEXT(f->job_type),
-	        DB_TEXT(f->by_status ? job_status_name(f->status) : "")),
+		DB_TEXT(f->by_status ? job_status_name(f->status) : "")),
 	    err);
 	if (rc != RC_OK)
 		return rc;
@@ -241,13 +250,14 @@ struct rows {
 	int64_t counts[JOB_STATUS_MAX], all, matching;
 };
 
-static enum rc read_rows(struct app *app, const struct request *r, const struct list *l, struct rows *rows,
-    struct err *err)
+static enum rc read_rows(struct app *app, const struct request *r, const struct list *l,
+    struct rows *rows, struct err *err)
 {
 	enum rc rc = job_list(app->db, &r->scope, &l->filter, r->arena, &rows->page, err);
 
 	if (rc == RC_OK)
-		rc = job_outputs(app->db, &r->scope, &rows->page, r->arena, &rows->files, &rows->file_count, err);
+		rc = job_outputs(app->db, &r->scope, &rows->page, r->arena, &rows->files,
+		    &rows->file_count, err);
 	if (rc == RC_OK)
 		rc = job_counts(app->db, &r->scope, rows->counts, err);
 	rows->all = 0;
@@ -258,8 +268,8 @@ static enum rc read_rows(struct app *app, const struct request *r, const struct 
 	return rc;
 }
 
-static void put_page_members(const struct request *r, const struct list *l, const struct rows *rows,
-    struct view *v)
+static void put_page_members(
+    const struct request *r, const struct list *l, const struct rows *rows, struct view *v)
 {
 	struct arena *a = r->arena;
 	const struct job_filter *f = &l->filter;

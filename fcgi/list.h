@@ -10,9 +10,10 @@
 
 struct list {
 	struct job_filter filter;
-	int64_t version;   /* change counter of the project when it was read */
-	const char *query; /* "status=failed&after=7": canonical, only what differs from the default */
-	const char *name;  /* of the view: project, role and query; key of the fragment cache */
+	int64_t version; /* change counter of the project when it was read */
+	const char
+	    *query; /* "status=failed&after=7": canonical, only what differs from the default */
+	const char *name;   /* of the view: project, role and query; key of the fragment cache */
 	char tag[TAG_SIZE]; /* templates, version and name: equal tags are equal fragments */
 	bool busy;          /* filled by list_view: a row is not finished yet */
 };
@@ -31,7 +32,8 @@ enum rc list_view(struct app *app, const struct request *r, struct list *l, bool
 void tag_make(const struct app *app, const struct request *r, int64_t version, const char *name,
     char out[static TAG_SIZE]);
 
-/* Give the response this tag, and whether the client has that already: then it is a finished 304. */
+/* Give the response this tag, and whether the client has that already: then it is a finished 304.
+ */
 bool tag_unchanged(const struct request *r, struct response *resp, const char *tag);
 
 /* "Pending", … */
@@ -41,10 +43,10 @@ const char *status_label(enum job_status s);
 void job_view_page(struct arena *a, struct view *v, const struct job *job);
 
 /* Answer with the row of a job; the whole job with files and history. page_job.c */
-enum rc job_row_html(struct app *app, struct request *r, struct response *resp, const struct job *job,
-    struct err *err);
-enum rc job_full_view(struct app *app, struct request *r, const struct job *job, struct view **out,
-    struct err *err);
+enum rc job_row_html(struct app *app, struct request *r, struct response *resp,
+    const struct job *job, struct err *err);
+enum rc job_full_view(
+    struct app *app, struct request *r, const struct job *job, struct view **out, struct err *err);
 
 /* Members of a whole page; refresh: seconds, 0 for none. */
 void page_view(const struct request *r, struct view *v, const char *title, int refresh);

@@ -23,14 +23,15 @@ static const char usage[] = "usage: dropmill-web [-n] [-c FILE] | --routes | --v
 
 static void print_routes(void)
 {
-	static const char *const access[] = { "public", "viewer", "member", "admin", "operator" };
-	static const char *const body[] = { "none", "form", "file" };
+	static const char *const access[] = {"public", "viewer", "member", "admin", "operator"};
+	static const char *const body[] = {"none", "form", "file"};
 	struct arena a;
 
 	arena_init(&a);
 	for (size_t i = 0; i < routes_count; i++)
-		printf("%s\t%s\t%s\t%s\t%s\n", route_methods(routes[i].methods, &a), routes[i].pattern,
-		    access[routes[i].access], body[routes[i].body], routes[i].doc);
+		printf("%s\t%s\t%s\t%s\t%s\n", route_methods(routes[i].methods, &a),
+		    routes[i].pattern, access[routes[i].access], body[routes[i].body],
+		    routes[i].doc);
 	arena_release(&a);
 }
 
@@ -49,7 +50,7 @@ int main(int argc, char **argv)
 {
 	struct settings *s = calloc(1, sizeof *s);
 	const char *file = NULL;
-	struct err err = { 0 };
+	struct err err = {0};
 	bool check = false;
 	int option, code;
 

@@ -1,10 +1,11 @@
 /*
  * The master of the pool.
  *
- * One loop over a signalfd, the pipes on which new children say that they are ready, and a timer for
- * whatever is due: a respawn that waits for its back-off, the next signal to a child that was told to leave,
- * the watchdog's ping. SIGHUP loads settings anew and replaces the children one by one, each old one
- * leaving when a new one is ready; if the new settings are wrong the old ones stay.
+ * One loop over a signalfd, the pipes on which new children say that they are ready, and a timer
+ * for whatever is due: a respawn that waits for its back-off, the next signal to a child that was
+ * told to leave, the watchdog's ping. SIGHUP loads settings anew and replaces the children one by
+ * one, each old one leaving when a new one is ready; if the new settings are wrong the old ones
+ * stay.
  */
 #include "fcgi/master.h"
 
@@ -36,8 +37,8 @@
 #define HEALTHY_MS 5000
 
 struct child {
-	pid_t pid;       /* 0: slot is free */
-	int ready_fd;    /* -1: it has said so */
+	pid_t pid;    /* 0: slot is free */
+	int ready_fd; /* -1: it has said so */
 	int generation;
 	int64_t started, told, next_signal; /* told: when it was asked to leave; 0: not */
 };
@@ -78,10 +79,12 @@ bool master_inherited_socket(void)
 	int listening = 0;
 	socklen_t len = sizeof listening;
 
-	return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
+	return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
+	       listening;
 }
 
-/* A socket file that somebody listens on belongs to another master; one that nobody does is a leftover. */
+/* A socket file that somebody listens on belongs to another master; one that nobody does is a
+ * leftover. */
 static void check_leftover(const struct sockaddr_un *addr)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -96,7 +99,7 @@ static void check_leftover(const struct sockaddr_un *addr)
 /* The socket becomes descriptor 0 here, so the children find it where libfcgi wants it. */
 static void open_socket(struct master *m)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd;
 
 	if (master_inherited_socket())
@@ -108,7 +111,8 @@ static void open_socket(struct master *m)
 	check_leftover(&addr);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	mode_t old = umask(0117);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 || listen(fd, BACKLOG) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 ||
+	    listen(fd, BACKLOG) < 0)
 		die(71, "cannot listen on '%s': %s", addr.sun_path, strerror(errno));
 	umask(old);
 	if (dup2(fd, STDIN_FILENO) < 0)
@@ -119,7 +123,8 @@ static void open_socket(struct master *m)
 	m->own_socket = true;
 }
 
-/* ---- children ------------------------------------------------------------------------------------ */
+/* ---- children
+ * ------------------------------------------------------------------------------------ */
 
 static _Noreturn void become_child(struct master *m, pid_t parent, int ready_fd)
 {
@@ -152,7 +157,8 @@ static void spawn(struct master *m)
 		m->spawn_at = clock_boot_ms() + BACKOFF_MAX_MS;
 		return;
 	}
-	*c = (struct child){ .ready_fd = -1, .generation = m->generation, .started = clock_boot_ms() };
+	*c =
+	    (struct child){.ready_fd = -1, .generation = m->generation, .started = clock_boot_ms()};
 	c->pid = fork();
 	if (c->pid == 0) {
 		close(pipefd[0]);
@@ -186,8 +192,9 @@ static size_t count(const struct master *m, bool ready)
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->slots; i++)
-		n += m->child[i].pid && !m->child[i].told && m->child[i].generation == m->generation &&
-		    (!ready || m->child[i].ready_fd < 0);
+		n += m->child[i].pid && !m->child[i].told &&
+		     m->child[i].generation == m->generation &&
+		     (!ready || m->child[i].ready_fd < 0);
 	return n;
 }
 
@@ -200,7 +207,8 @@ static void announce(struct master *m)
 	sd_notify(0, "READY=1");
 }
 
-/* A new child is ready: one of an older generation may leave; all of them once the new are complete. */
+/* A new child is ready: one of an older generation may leave; all of them once the new are
+ * complete. */
 static void child_ready(struct master *m, struct child *c)
 {
 	char byte;
@@ -256,7 +264,8 @@ static void reap(struct master *m)
 				child_ended(m, &m->child[i], status);
 }
 
-/* ---- what is due ------------------------------------------------------------------------------------ */
+/* ---- what is due
+ * ------------------------------------------------------------------------------------ */
 
 static void sooner(int64_t *next, int64_t at)
 {
@@ -321,7 +330,7 @@ static void resize(struct master *m, size_t slots)
 static void reload(struct master *m)
 {
 	struct settings *fresh = calloc(1, sizeof *fresh);
-	struct err err = { 0 };
+	struct err err = {0};
 
 	sd_notify(0, "RELOADING=1");
 	if (!fresh || settings_load(fresh, m->file, &err) != RC_OK) {
@@ -379,11 +388,11 @@ static void wait_for_news(struct master *m, int64_t next)
 
 	if (!p || !who)
 		die(71, "out of memory");
-	p[0] = (struct pollfd){ .fd = m->signals, .events = POLLIN };
+	p[0] = (struct pollfd){.fd = m->signals, .events = POLLIN};
 	for (size_t i = 0; i < m->slots; i++)
 		if (m->child[i].pid && m->child[i].ready_fd >= 0) {
 			who[n] = &m->child[i];
-			p[n++] = (struct pollfd){ .fd = m->child[i].ready_fd, .events = POLLIN };
+			p[n++] = (struct pollfd){.fd = m->child[i].ready_fd, .events = POLLIN};
 		}
 	if (poll(p, n, next ? (left < 0 ? 0 : left > 60000 ? 60000 : (int)left) : -1) > 0) {
 		for (size_t i = 1; i < n; i++)
@@ -399,7 +408,7 @@ static void wait_for_news(struct master *m, int64_t next)
 /* The last one out folds the log into the database, in a process of its own. */
 static void checkpoint(struct master *m)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct db *db;
 	pid_t pid = fork();
 
@@ -418,7 +427,7 @@ static void checkpoint(struct master *m)
 
 static void open_signals(struct master *m)
 {
-	static const int taken[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	static const int taken[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -433,7 +442,7 @@ static void open_signals(struct master *m)
 
 int master_run(struct settings *s, const char *file)
 {
-	struct master m = { .s = s, .file = file };
+	struct master m = {.s = s, .file = file};
 	uint64_t watchdog_us = 0;
 	size_t alive = 1;
 

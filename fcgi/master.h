@@ -1,5 +1,6 @@
 /*
- * The master: makes the listening socket and keeps the pool of processes at work. It opens no database.
+ * The master: makes the listening socket and keeps the pool of processes at work. It opens no
+ * database.
  */
 #ifndef FCGI_MASTER_H
 #define FCGI_MASTER_H

@@ -2,9 +2,9 @@
  * Reading multipart bodies.
  *
  * A window of the file slides over the body. Content is searched for CR LF "--" boundary by memmem,
- * which skips by nearly the needle's length; the tail of a window that might hold the beginning of one
- * is read again with the next. What precedes the first delimiter (a preamble) is refused, and so is
- * anything but a line break behind the last.
+ * which skips by nearly the needle's length; the tail of a window that might hold the beginning of
+ * one is read again with the next. What precedes the first delimiter (a preamble) is refused, and
+ * so is anything but a line break behind the last.
  */
 #include "fcgi/multipart.h"
 
@@ -19,7 +19,8 @@
 
 #define WINDOW 262144
 
-/* ---- the window ---------------------------------------------------------------------------------- */
+/* ---- the window
+ * ---------------------------------------------------------------------------------- */
 
 /* Make `at` the start of the window and fill it as far as the body goes. */
 static enum rc window_move(struct multipart *mp, int64_t at, struct err *err)
@@ -67,12 +68,13 @@ static const char *window_ptr(const struct multipart *mp, int64_t at)
 	return mp->window + (at - mp->window_at);
 }
 
-/* ---- delimiters ---------------------------------------------------------------------------------- */
+/* ---- delimiters
+ * ---------------------------------------------------------------------------------- */
 
 static bool boundary_char(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c && strchr("'()+_,-./:=? ", c));
+	       (c && strchr("'()+_,-./:=? ", c));
 }
 
 /* "multipart/form-data; boundary=…" */
@@ -89,10 +91,12 @@ static enum rc read_boundary(struct multipart *mp, const char *content_type, str
 	if (!boundary || !len)
 		return err_set(err, RC_INVALID, "the Content-Type has no boundary");
 	if (len > MULTIPART_BOUNDARY_MAX)
-		return err_set(err, RC_INVALID, "the boundary is longer than %d bytes", MULTIPART_BOUNDARY_MAX);
+		return err_set(err, RC_INVALID, "the boundary is longer than %d bytes",
+		    MULTIPART_BOUNDARY_MAX);
 	for (size_t i = 0; i < len; i++)
 		if (!boundary_char(boundary[i]))
-			return err_set(err, RC_INVALID, "the boundary has a character that is not allowed");
+			return err_set(
+			    err, RC_INVALID, "the boundary has a character that is not allowed");
 	if (boundary[len - 1] == ' ')
 		return err_set(err, RC_INVALID, "the boundary ends in a blank");
 	memcpy(mp->delimiter, "\r\n--", 4);
@@ -117,11 +121,14 @@ static enum rc after_delimiter(struct multipart *mp, int64_t at, struct err *err
 		return RC_OK;
 	}
 	if (left < 2)
-		return err_set(err, RC_INVALID, "the body was cut off: the closing boundary is incomplete");
+		return err_set(
+		    err, RC_INVALID, "the body was cut off: the closing boundary is incomplete");
 	if (p[0] != '-' || p[1] != '-')
-		return err_set(err, RC_INVALID, "malformed body: a boundary is followed by something else");
+		return err_set(
+		    err, RC_INVALID, "malformed body: a boundary is followed by something else");
 	if (left > 2 && !(left == 4 && p[2] == '\r' && p[3] == '\n' && at + 4 == mp->size))
-		return err_set(err, RC_INVALID, "malformed body: there is something behind the closing boundary");
+		return err_set(err, RC_INVALID,
+		    "malformed body: there is something behind the closing boundary");
 	mp->done = true;
 	return RC_OK;
 }
@@ -133,27 +140,29 @@ static enum rc find_delimiter(struct multipart *mp, int64_t from, int64_t *found
 
 	while (rc == RC_OK) {
 		size_t left = window_left(mp, from);
-		const char *hit = memmem(window_ptr(mp, from), left, mp->delimiter, mp->delimiter_len);
+		const char *hit =
+		    memmem(window_ptr(mp, from), left, mp->delimiter, mp->delimiter_len);
 
 		if (hit) {
 			*found = mp->window_at + (hit - mp->window);
 			return RC_OK;
 		}
 		if (mp->window_at + (int64_t)mp->window_len >= mp->size || left < mp->delimiter_len)
-			return err_set(err, RC_INVALID, "the body was cut off: the closing boundary is missing");
+			return err_set(err, RC_INVALID,
+			    "the body was cut off: the closing boundary is missing");
 		from += (int64_t)(left - mp->delimiter_len + 1);
 		rc = window_move(mp, from, err);
 	}
 	return rc;
 }
 
-enum rc multipart_open(struct multipart *mp, int fd, int64_t size, const char *content_type, struct arena *a,
-    struct err *err)
+enum rc multipart_open(struct multipart *mp, int fd, int64_t size, const char *content_type,
+    struct arena *a, struct err *err)
 {
 	size_t len;
 	enum rc rc;
 
-	*mp = (struct multipart){ .fd = fd, .size = size, .arena = a };
+	*mp = (struct multipart){.fd = fd, .size = size, .arena = a};
 	rc = read_boundary(mp, content_type, err);
 	if (rc != RC_OK)
 		return rc;
@@ -162,9 +171,13 @@ enum rc multipart_open(struct multipart *mp, int fd, int64_t size, const char *c
 		return err_set(err, RC_SYS, "out of memory");
 	rc = window_move(mp, 0, err);
 	len = mp->delimiter_len - 2;
-	if (rc == RC_OK && (mp->window_len < len || memcmp(mp->window, mp->delimiter + 2, len) != 0))
-		rc = err_set(err, RC_INVALID, mp->window_len < len && memcmp(mp->window, mp->delimiter + 2, mp->window_len) == 0
-		    ? "the body was cut off in its first boundary" : "the body does not begin with the boundary of its Content-Type");
+	if (rc == RC_OK &&
+	    (mp->window_len < len || memcmp(mp->window, mp->delimiter + 2, len) != 0))
+		rc = err_set(err, RC_INVALID,
+		    mp->window_len < len &&
+			    memcmp(mp->window, mp->delimiter + 2, mp->window_len) == 0
+			? "the body was cut off in its first boundary"
+			: "the body does not begin with the boundary of its Content-Type");
 	if (rc == RC_OK)
 		rc = after_delimiter(mp, (int64_t)len, err);
 	if (rc != RC_OK)
@@ -178,11 +191,12 @@ void multipart_close(struct multipart *mp)
 	mp->window = NULL;
 }
 
-/* ---- headers ------------------------------------------------------------------------------------- */
+/* ---- headers
+ * ------------------------------------------------------------------------------------- */
 
 /* One header line of a part, without its CR LF. */
-static enum rc read_header(struct multipart *mp, const char *line, size_t len, struct part *part,
-    struct err *err)
+static enum rc read_header(
+    struct multipart *mp, const char *line, size_t len, struct part *part, struct err *err)
 {
 	static const char name[] = "Content-Disposition:";
 	const size_t name_len = sizeof name - 1;
@@ -194,7 +208,8 @@ static enum rc read_header(struct multipart *mp, const char *line, size_t len, s
 		return err_set(err, RC_INVALID, "a part's header is malformed: it has no name");
 	for (const char *p = line; p < colon; p++)
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
-			return err_set(err, RC_INVALID, "a part's header is malformed: bad character in its name");
+			return err_set(err, RC_INVALID,
+			    "a part's header is malformed: bad character in its name");
 	if (len < name_len || strncasecmp(line, name, name_len) != 0)
 		return RC_OK;
 	if (part->name)
@@ -218,11 +233,14 @@ static enum rc read_headers(struct multipart *mp, struct part *part, struct err 
 		const char *lf = memchr(p, '\n', (size_t)(end - p));
 
 		if (!lf && window_left(mp, mp->at) >= MULTIPART_HEADER_MAX)
-			return err_set(err, RC_LIMIT, "the headers of a part are longer than %d bytes", MULTIPART_HEADER_MAX);
+			return err_set(err, RC_LIMIT,
+			    "the headers of a part are longer than %d bytes", MULTIPART_HEADER_MAX);
 		if (!lf)
-			return err_set(err, RC_INVALID, "the body was cut off in the headers of a part");
+			return err_set(
+			    err, RC_INVALID, "the body was cut off in the headers of a part");
 		if (lf == p || lf[-1] != '\r')
-			return err_set(err, RC_INVALID, "a part's header is malformed: a line does not end in CR LF");
+			return err_set(err, RC_INVALID,
+			    "a part's header is malformed: a line does not end in CR LF");
 		if (lf == p + 1)
 			break;
 		if (memchr(p, '\r', (size_t)(lf - 1 - p)))
@@ -243,11 +261,12 @@ enum rc multipart_next(struct multipart *mp, struct part *part, struct err *err)
 	int64_t end = 0;
 	enum rc rc;
 
-	*part = (struct part){ 0 };
+	*part = (struct part){0};
 	if (mp->done)
 		return RC_DONE;
 	if (mp->parts++ == MULTIPART_PARTS_MAX)
-		return err_set(err, RC_LIMIT, "the body has more than %d parts", MULTIPART_PARTS_MAX);
+		return err_set(
+		    err, RC_LIMIT, "the body has more than %d parts", MULTIPART_PARTS_MAX);
 	rc = read_headers(mp, part, err);
 	/* Empty content: its delimiter begins with the blank line's own CR LF. */
 	if (rc == RC_OK)
@@ -258,18 +277,21 @@ enum rc multipart_next(struct multipart *mp, struct part *part, struct err *err)
 	return after_delimiter(mp, end + (int64_t)mp->delimiter_len, err);
 }
 
-/* ---- contents ------------------------------------------------------------------------------------ */
+/* ---- contents
+ * ------------------------------------------------------------------------------------ */
 
-enum rc multipart_field(struct multipart *mp, const struct part *part, const char **text, size_t *len,
-    struct err *err)
+enum rc multipart_field(
+    struct multipart *mp, const struct part *part, const char **text, size_t *len, struct err *err)
 {
 	char *out;
 
 	if (part->size > MULTIPART_FIELD_MAX)
-		return err_set(err, RC_LIMIT, "a field is longer than %d bytes", MULTIPART_FIELD_MAX);
+		return err_set(
+		    err, RC_LIMIT, "a field is longer than %d bytes", MULTIPART_FIELD_MAX);
 	out = arena_alloc(mp->arena, (size_t)part->size + 1);
 	for (*len = 0; *len < (size_t)part->size;) {
-		ssize_t n = pread(mp->fd, out + *len, (size_t)part->size - *len, part->offset + (int64_t)*len);
+		ssize_t n = pread(
+		    mp->fd, out + *len, (size_t)part->size - *len, part->offset + (int64_t)*len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -283,7 +305,8 @@ enum rc multipart_field(struct multipart *mp, const struct part *part, const cha
 }
 
 /* Filesystems that cannot copy by themselves. */
-static enum rc copy_by_hand(struct multipart *mp, int64_t from, int64_t left, int to, struct err *err)
+static enum rc copy_by_hand(
+    struct multipart *mp, int64_t from, int64_t left, int to, struct err *err)
 {
 	while (left > 0) {
 		ssize_t n = pread(mp->fd, mp->window, left < WINDOW ? (size_t)left : WINDOW, from);
@@ -312,16 +335,19 @@ enum rc multipart_copy(struct multipart *mp, const struct part *part, int to, st
 	int64_t left = part->size;
 
 	while (left > 0) {
-		ssize_t n = copy_file_range(mp->fd, &from, to, NULL, left > 1 << 30 ? 1 << 30 : (size_t)left, 0);
+		ssize_t n = copy_file_range(
+		    mp->fd, &from, to, NULL, left > 1 << 30 ? 1 << 30 : (size_t)left, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
+		if (n < 0 &&
+		    (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
 			return copy_by_hand(mp, from, left, to, err);
 		if (n < 0)
 			return err_sys(err, "cannot copy a file out of the body");
 		if (n == 0)
-			return err_set(err, RC_SYS, "cannot copy a file out of the body: it has become shorter");
+			return err_set(err, RC_SYS,
+			    "cannot copy a file out of the body: it has become shorter");
 		left -= n;
 	}
 	return RC_OK;

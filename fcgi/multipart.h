@@ -1,9 +1,10 @@
 /*
  * multipart/form-data (RFC 7578), read from a file in windows of bounded size.
  *
- * The framing is the one piece of unvetted bytes that a process with a database handle parses, so it is strict:
- * what is not exactly as browsers and curl write it is refused with a sentence, never guessed at.
- * Contents of files are not looked at, only their place is found; the caller copies them.
+ * The framing is the one piece of unvetted bytes that a process with a database handle parses, so
+ * it is strict: what is not exactly as browsers and curl write it is refused with a sentence, never
+ * guessed at. Contents of files are not looked at, only their place is found; the caller copies
+ * them.
  */
 #ifndef FCGI_MULTIPART_H
 #define FCGI_MULTIPART_H
@@ -23,7 +24,8 @@
  * UTF-8. */
 struct part {
 	const char *name;
-	const char *filename; /* NULL: a field, not a file; "" : a file field in which none was chosen */
+	const char
+	    *filename; /* NULL: a field, not a file; "" : a file field in which none was chosen */
 	size_t filename_len;
 	int64_t offset, size; /* of the content in the body */
 };
@@ -36,24 +38,24 @@ struct multipart {
 	size_t delimiter_len;
 	int parts;
 	bool done;
-	char *window;     /* WINDOW bytes at window_at, window_len of them good */
+	char *window; /* WINDOW bytes at window_at, window_len of them good */
 	int64_t window_at;
 	size_t window_len;
 };
 
-/* The boundary is taken from the Content-Type. RC_INVALID: it is not multipart/form-data with a proper
- * boundary, or the body does not begin with it. Pair with multipart_close. */
-enum rc multipart_open(struct multipart *mp, int fd, int64_t size, const char *content_type, struct arena *a,
-    struct err *err);
+/* The boundary is taken from the Content-Type. RC_INVALID: it is not multipart/form-data with a
+ * proper boundary, or the body does not begin with it. Pair with multipart_close. */
+enum rc multipart_open(struct multipart *mp, int fd, int64_t size, const char *content_type,
+    struct arena *a, struct err *err);
 void multipart_close(struct multipart *mp);
 
-/* The next part; RC_DONE behind the last. RC_INVALID: malformed, cut off; RC_LIMIT: too many parts or too large a
- * header; RC_SYS: reading failed. */
+/* The next part; RC_DONE behind the last. RC_INVALID: malformed, cut off; RC_LIMIT: too many parts
+ * or too large a header; RC_SYS: reading failed. */
 enum rc multipart_next(struct multipart *mp, struct part *part, struct err *err);
 
 /* The content of a field. RC_LIMIT past MULTIPART_FIELD_MAX. The text may hold anything. */
-enum rc multipart_field(struct multipart *mp, const struct part *part, const char **text, size_t *len,
-    struct err *err);
+enum rc multipart_field(
+    struct multipart *mp, const struct part *part, const char **text, size_t *len, struct err *err);
 
 /* Copy the content of a part into a file that is open for writing, inside the kernel. */
 enum rc multipart_copy(struct multipart *mp, const struct part *part, int to, struct err *err);

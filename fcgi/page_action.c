@@ -7,14 +7,16 @@
 #include "fcgi/list.h"
 #include "fcgi/pages.h"
 
-/* Where a form without JavaScript goes on: to the field `back`, else where it was posted from. A page that
- * an action made vanish is no place to return to. */
+/* Where a form without JavaScript goes on: to the field `back`, else where it was posted from. A
+ * page that an action made vanish is no place to return to. */
 static const char *back_path(struct app *app, struct request *r, const char *gone)
 {
-	const char *asked[] = { request_text(r, "back"), request_param(r, PARAM_REFERER) };
+	const char *asked[] = {request_text(r, "back"), request_param(r, PARAM_REFERER)};
 
 	for (size_t i = 0; i < 2; i++) {
-		const char *path = asked[i] && *asked[i] ? request_local_path(r, app->cfg->base_url, asked[i]) : NULL;
+		const char *path = asked[i] && *asked[i]
+				       ? request_local_path(r, app->cfg->base_url, asked[i])
+				       : NULL;
 
 		if (path && (!gone || strncmp(path, gone, strlen(gone)) != 0))
 			return path;
@@ -25,7 +27,7 @@ static const char *back_path(struct app *app, struct request *r, const char *gon
 /* A refused action says what would be allowed. */
 static void put_allowed(struct request *r, struct response *resp, enum job_status status)
 {
-	static const enum job_action shown[] = { JOB_CANCEL, JOB_RETRY, JOB_DELETE };
+	static const enum job_action shown[] = {JOB_CANCEL, JOB_RETRY, JOB_DELETE};
 	struct view *list = view_list(r->arena);
 
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
@@ -34,8 +36,8 @@ static void put_allowed(struct request *r, struct response *resp, enum job_statu
 	resp->why.allowed = list;
 }
 
-static enum rc answer_job(struct app *app, struct request *r, struct response *resp, const char *key,
-    struct err *err)
+static enum rc answer_job(
+    struct app *app, struct request *r, struct response *resp, const char *key, struct err *err)
 {
 	struct view *answer = view_obj(r->arena), *v;
 	struct job job;
@@ -59,8 +61,8 @@ static enum rc answer_job(struct app *app, struct request *r, struct response *r
 	return RC_OK;
 }
 
-static enum rc act(struct app *app, struct request *r, struct response *resp, enum job_action action,
-    struct err *err)
+static enum rc act(struct app *app, struct request *r, struct response *resp,
+    enum job_action action, struct err *err)
 {
 	const char *key = request_capture(r, "job");
 	struct job job;
@@ -107,7 +109,8 @@ enum rc page_job_delete(struct app *app, struct request *r, struct response *res
 		resp->type = "text/html; charset=utf-8";
 		break;
 	case WANT_PAGE:
-		response_redirect(resp, back_path(app, r, arena_printf(r->arena, "/jobs/%s", job.uuid)));
+		response_redirect(
+		    resp, back_path(app, r, arena_printf(r->arena, "/jobs/%s", job.uuid)));
 		break;
 	case WANT_JSON:
 		resp->status = 204;

@@ -1,6 +1,6 @@
 /*
- * Downloads: inputs, outputs and the log of a job. nginx sends the bytes; the job was looked up in the
- * caller's scope before.
+ * Downloads: inputs, outputs and the log of a job. nginx sends the bytes; the job was looked up in
+ * the caller's scope before.
  */
 #include <string.h>
 #include <sys/stat.h>
@@ -29,8 +29,8 @@ static enum rc send_file(struct app *app, struct request *r, struct response *re
 
 		if (files[i].output != output || strcmp(files[i].name, name) != 0)
 			continue;
-		response_file(resp, store_uri(files[i].uuid, uri), slash ? slash + 1 : files[i].name,
-		    files[i].content_type);
+		response_file(resp, store_uri(files[i].uuid, uri),
+		    slash ? slash + 1 : files[i].name, files[i].content_type);
 		return RC_OK;
 	}
 	return response_fail(resp, 404, NULL, err, "this job has no such file");
@@ -49,7 +49,8 @@ enum rc page_file_output(struct app *app, struct request *r, struct response *re
 /* A part of the log from our own hands: for a page that follows it. */
 static enum rc send_part(struct response *resp, int fd, int64_t from, struct err *err)
 {
-	ssize_t n = pread(fd, buf_reserve(&resp->body, LOG_PART_BYTES), LOG_PART_BYTES, (off_t)from);
+	ssize_t n =
+	    pread(fd, buf_reserve(&resp->body, LOG_PART_BYTES), LOG_PART_BYTES, (off_t)from);
 
 	if (n < 0)
 		return err_sys(err, "cannot read a log");
@@ -79,7 +80,8 @@ enum rc page_job_log(struct app *app, struct request *r, struct response *resp, 
 	if (from >= 0)
 		rc = send_part(resp, fd, from, err);
 	else
-		response_file(resp, store_log_uri(job.uuid, uri), NULL, "text/plain; charset=utf-8");
+		response_file(
+		    resp, store_log_uri(job.uuid, uri), NULL, "text/plain; charset=utf-8");
 	close(fd);
 	return rc;
 }

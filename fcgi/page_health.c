@@ -54,11 +54,13 @@ static const char *check_processor(struct app *app, struct arena *a, struct err 
 	return "missing";
 }
 
-enum rc page_health_ready(struct app *app, struct request *r, struct response *resp, struct err *err)
+enum rc page_health_ready(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	const char *database = check_database(app, err), *store = check_store(app, err);
 	const char *processor = check_processor(app, r->arena, err);
-	bool ready = strcmp(database, "ok") == 0 && strcmp(store, "ok") == 0 && strcmp(processor, "ok") == 0;
+	bool ready =
+	    strcmp(database, "ok") == 0 && strcmp(store, "ok") == 0 && strcmp(processor, "ok") == 0;
 	struct view *v = view_obj(r->arena);
 
 	view_ref(v, "status", ready ? "ready" : "not ready");

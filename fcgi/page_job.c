@@ -25,8 +25,8 @@ static void put_history(struct arena *a, struct view *v, const struct job_event 
 	view_put(v, "history", list);
 }
 
-enum rc job_row_html(struct app *app, struct request *r, struct response *resp, const struct job *job,
-    struct err *err)
+enum rc job_row_html(struct app *app, struct request *r, struct response *resp,
+    const struct job *job, struct err *err)
 {
 	struct file *files;
 	struct view *v;
@@ -41,8 +41,8 @@ enum rc job_row_html(struct app *app, struct request *r, struct response *resp, 
 	return response_html(app, resp, FRAGMENT_ROW, v, err);
 }
 
-enum rc job_full_view(struct app *app, struct request *r, const struct job *job, struct view **out,
-    struct err *err)
+enum rc job_full_view(
+    struct app *app, struct request *r, const struct job *job, struct view **out, struct err *err)
 {
 	struct job_event *events;
 	struct file *files;
@@ -58,8 +58,8 @@ enum rc job_full_view(struct app *app, struct request *r, const struct job *job,
 	return RC_OK;
 }
 
-static enum rc answer_page(struct app *app, struct request *r, struct response *resp, const struct job *job,
-    const char *tag, struct err *err)
+static enum rc answer_page(struct app *app, struct request *r, struct response *resp,
+    const struct job *job, const char *tag, struct err *err)
 {
 	struct view *page = view_obj(r->arena), *v;
 	enum rc rc = job_full_view(app, r, job, &v, err);

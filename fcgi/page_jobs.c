@@ -5,8 +5,8 @@
 #include "fcgi/list.h"
 #include "fcgi/pages.h"
 
-static enum rc answer_json(struct app *app, struct request *r, struct response *resp, struct list *l,
-    struct err *err)
+static enum rc answer_json(
+    struct app *app, struct request *r, struct response *resp, struct list *l, struct err *err)
 {
 	struct view *v;
 	enum rc rc = list_view(app, r, l, false, &v, err);
@@ -16,8 +16,8 @@ static enum rc answer_json(struct app *app, struct request *r, struct response *
 	return rc;
 }
 
-static enum rc answer_html(struct app *app, struct request *r, struct response *resp, struct list *l,
-    struct err *err)
+static enum rc answer_html(
+    struct app *app, struct request *r, struct response *resp, struct list *l, struct err *err)
 {
 	const struct buf *kept = fragments_get(&app->fragments, l->name, l->version);
 	struct view *v;

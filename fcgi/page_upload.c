@@ -1,10 +1,10 @@
 /*
  * POST /jobs and PUT /jobs/upload/{filename}: files become jobs.
  *
- * "201 Created" promises that file and job survive power loss, so the order is fixed (core/accept.h). A
- * request that carries a key and comes again is given the first answer; the key is written in the
- * transaction that makes the jobs. The nonce of a form is a key for that very content: the same form
- * may be sent again with other files.
+ * "201 Created" promises that file and job survive power loss, so the order is fixed
+ * (core/accept.h). A request that carries a key and comes again is given the first answer; the key
+ * is written in the transaction that makes the jobs. The nonce of a form is a key for that very
+ * content: the same form may be sent again with other files.
  */
 #include <string.h>
 #include <unistd.h>
@@ -27,26 +27,30 @@ struct ticket {
 static enum rc read_ticket(struct request *r, const struct upload *up, struct ticket *t,
     struct response *resp, struct err *err)
 {
-	const char *key = request_param(r, PARAM_IDEMPOTENCY_KEY), *nonce = request_text(r, "nonce");
+	const char *key = request_param(r, PARAM_IDEMPOTENCY_KEY),
+		   *nonce = request_text(r, "nonce");
 	enum rc rc;
 
 	t->key = NULL;
 	if (!*key && !nonce)
 		return RC_OK;
 	if (strlen(key) > KEY_MAX)
-		return response_fail(resp, 422, "Idempotency-Key", err, "Idempotency-Key is longer than %d characters", KEY_MAX);
+		return response_fail(resp, 422, "Idempotency-Key", err,
+		    "Idempotency-Key is longer than %d characters", KEY_MAX);
 	for (const char *p = key; *p; p++)
 		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
-			return response_fail(resp, 422, "Idempotency-Key", err, "Idempotency-Key must be plain ASCII");
+			return response_fail(resp, 422, "Idempotency-Key", err,
+			    "Idempotency-Key must be plain ASCII");
 	rc = upload_hash(r, up, t->hash, err);
 	if (rc == RC_OK)
-		t->key = *key ? arena_printf(r->arena, "key %s", key) : arena_printf(r->arena, "form %s %s", nonce, t->hash);
+		t->key = *key ? arena_printf(r->arena, "key %s", key)
+			      : arena_printf(r->arena, "form %s %s", nonce, t->hash);
 	return rc;
 }
 
 /* The answer as JSON text, which is also what the ticket keeps. */
-static enum rc jobs_json(struct app *app, struct request *r, const struct accept *ac, const char **out,
-    struct err *err)
+static enum rc jobs_json(
+    struct app *app, struct request *r, const struct accept *ac, const char **out, struct err *err)
 {
 	struct view *v = view_obj(r->arena), *jobs = view_list(r->arena);
 	struct buf text;
@@ -72,8 +76,8 @@ static enum rc jobs_json(struct app *app, struct request *r, const struct accept
 	return RC_OK;
 }
 
-static enum rc answer(struct app *app, struct request *r, struct response *resp, const char *json,
-    struct err *err)
+static enum rc answer(
+    struct app *app, struct request *r, struct response *resp, const char *json, struct err *err)
 {
 	struct view *v;
 	struct list l;
@@ -104,22 +108,25 @@ static enum rc answer(struct app *app, struct request *r, struct response *resp,
 }
 
 /* RC_NOTFOUND: it was not answered before. */
-static enum rc replay(struct app *app, struct request *r, struct response *resp, const struct ticket *t,
-    struct err *err)
+static enum rc replay(struct app *app, struct request *r, struct response *resp,
+    const struct ticket *t, struct err *err)
 {
 	const char *json;
-	enum rc rc = t->key ? idempotency_lookup(app->db, &r->scope, t->key, t->hash, r->arena, &json, err) : RC_NOTFOUND;
+	enum rc rc =
+	    t->key ? idempotency_lookup(app->db, &r->scope, t->key, t->hash, r->arena, &json, err)
+		   : RC_NOTFOUND;
 
 	if (rc == RC_INVALID)
-		return response_fail(resp, 422, "Idempotency-Key", err, "%s", arena_strdup(r->arena, err->text));
+		return response_fail(
+		    resp, 422, "Idempotency-Key", err, "%s", arena_strdup(r->arena, err->text));
 	if (rc != RC_OK)
 		return rc;
 	response_header(resp, "Idempotent-Replayed", "true");
 	return answer(app, r, resp, json, err);
 }
 
-static enum rc store_file(struct app *app, struct request *r, struct upload *up, size_t i, struct accept *ac,
-    struct response *resp, struct err *err)
+static enum rc store_file(struct app *app, struct request *r, struct upload *up, size_t i,
+    struct accept *ac, struct response *resp, struct err *err)
 {
 	const char *type = request_text(r, "type");
 	char seen[SNIFF_TYPE_SIZE];
@@ -131,15 +138,16 @@ static enum rc store_file(struct app *app, struct request *r, struct upload *up,
 		return rc;
 	rc = accept_add(ac, fd,
 	    &(struct accept_file){
-	        .name = up->files[i].name,
-	        .name_len = up->files[i].name_len,
-	        .content_type = sniff_type(app->sniff, fd, seen),
-	        .job_type = type,
+		.name = up->files[i].name,
+		.name_len = up->files[i].name_len,
+		.content_type = sniff_type(app->sniff, fd, seen),
+		.job_type = type,
 	    },
 	    err);
 	close(fd);
 	if (rc == RC_INVALID)
-		return response_fail(resp, 422, type ? "type" : "files", err, "%s", arena_strdup(r->arena, err->text));
+		return response_fail(resp, 422, type ? "type" : "files", err, "%s",
+		    arena_strdup(r->arena, err->text));
 	if (rc == RC_BUSY)
 		return response_fail(resp, 503, NULL, err, "%s", arena_strdup(r->arena, err->text));
 	return rc;
@@ -158,8 +166,8 @@ static enum rc store_files(struct app *app, struct request *r, struct upload *up
 	return rc == RC_OK ? accept_sync(ac, err) : rc;
 }
 
-/* The transaction. *json is the answer; *kept tells that the change may have been written even if it
- * fails, so that the files must stay. */
+/* The transaction. *json is the answer; *kept tells that the change may have been written even if
+ * it fails, so that the files must stay. */
 static enum rc commit(struct app *app, struct request *r, struct accept *ac, const struct ticket *t,
     const char **json, bool *kept, struct err *err)
 {
@@ -183,8 +191,8 @@ static enum rc commit(struct app *app, struct request *r, struct accept *ac, con
 	return rc;
 }
 
-static enum rc make_jobs(struct app *app, struct request *r, struct upload *up, const struct ticket *t,
-    struct response *resp, struct err *err)
+static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
+    const struct ticket *t, struct response *resp, struct err *err)
 {
 	const struct jobtypes *types;
 	const char *json = NULL;
@@ -203,7 +211,8 @@ static enum rc make_jobs(struct app *app, struct request *r, struct upload *up, 
 	if (rc == RC_CONFLICT && t->key)
 		return replay(app, r, resp, t, err);
 	if (rc != RC_OK && kept)
-		return response_fail(resp, 503, NULL, err, "the upload could not be made durable; nothing is promised");
+		return response_fail(resp, 503, NULL, err,
+		    "the upload could not be made durable; nothing is promised");
 	if (rc != RC_OK)
 		return rc;
 	doorbell_ring(app->cfg);
@@ -225,7 +234,8 @@ enum rc page_job_create(struct app *app, struct request *r, struct response *res
 
 	project = rc == RC_OK ? request_int(r, "project", r->scope.project_id) : 0;
 	if (rc == RC_OK && project != r->scope.project_id)
-		rc = response_fail(resp, 422, "project", err, "there is no project %lld", (long long)project);
+		rc = response_fail(
+		    resp, 422, "project", err, "there is no project %lld", (long long)project);
 	if (rc == RC_OK)
 		rc = read_ticket(r, &up, &ticket, resp, err);
 	if (rc == RC_OK) {

@@ -63,15 +63,16 @@ enum rc pairs_add(struct pairs *pairs, const char *name, size_t name_len, const 
 	if (!p)
 		return RC_LIMIT;
 	*p = (struct pair){
-		.name = arena_strndup(a, name, name_len),
-		.value = arena_strndup(a, value, value_len),
-		.name_len = name_len,
-		.value_len = value_len,
+	    .name = arena_strndup(a, name, name_len),
+	    .value = arena_strndup(a, value, value_len),
+	    .name_len = name_len,
+	    .value_len = value_len,
 	};
 	return RC_OK;
 }
 
-static enum rc add_encoded(struct pairs *pairs, const char *s, size_t len, struct arena *a, struct err *err)
+static enum rc add_encoded(
+    struct pairs *pairs, const char *s, size_t len, struct arena *a, struct err *err)
 {
 	const char *equals = memchr(s, '=', len);
 	size_t name_len = equals ? (size_t)(equals - s) : len;
@@ -86,11 +87,12 @@ static enum rc add_encoded(struct pairs *pairs, const char *s, size_t len, struc
 	p = pairs_more(pairs, a, err);
 	if (!p)
 		return RC_LIMIT;
-	*p = (struct pair){ name, value, (size_t)n, (size_t)v };
+	*p = (struct pair){name, value, (size_t)n, (size_t)v};
 	return RC_OK;
 }
 
-enum rc query_parse(struct pairs *pairs, const char *s, size_t len, struct arena *a, struct err *err)
+enum rc query_parse(
+    struct pairs *pairs, const char *s, size_t len, struct arena *a, struct err *err)
 {
 	const char *end = s + len;
 
@@ -106,12 +108,14 @@ enum rc query_parse(struct pairs *pairs, const char *s, size_t len, struct arena
 	return RC_OK;
 }
 
-enum rc cookie_parse(struct pairs *pairs, const char *s, size_t len, struct arena *a, struct err *err)
+enum rc cookie_parse(
+    struct pairs *pairs, const char *s, size_t len, struct arena *a, struct err *err)
 {
 	const char *end = s + len;
 
 	while (s < end) {
-		const char *semi = memchr(s, ';', (size_t)(end - s)), *stop = semi ? semi : end, *equals, *next = stop + 1;
+		const char *semi = memchr(s, ';', (size_t)(end - s)), *stop = semi ? semi : end,
+			   *equals, *next = stop + 1;
 		enum rc rc;
 
 		while (s < stop && (*s == ' ' || *s == '\t'))
@@ -126,7 +130,8 @@ enum rc cookie_parse(struct pairs *pairs, const char *s, size_t len, struct aren
 				value++;
 				stop--;
 			}
-			rc = pairs_add(pairs, s, (size_t)(equals - s), value, (size_t)(stop - value), a, err);
+			rc = pairs_add(
+			    pairs, s, (size_t)(equals - s), value, (size_t)(stop - value), a, err);
 			if (rc != RC_OK)
 				return rc;
 		}

@@ -31,11 +31,13 @@ struct pairs {
 ptrdiff_t percent_decode(const char *s, size_t len, bool plus, char *out);
 
 /* Append the pairs of "a=1&b=2". RC_INVALID on a stray per cent sign, RC_LIMIT past PAIRS_MAX. */
-enum rc query_parse(struct pairs *pairs, const char *s, size_t len, struct arena *a, struct err *err);
+enum rc query_parse(
+    struct pairs *pairs, const char *s, size_t len, struct arena *a, struct err *err);
 
 /* Append the cookies of a Cookie header. What does not look like one is skipped: other programs of
  * the same host set them too. RC_LIMIT past PAIRS_MAX. */
-enum rc cookie_parse(struct pairs *pairs, const char *s, size_t len, struct arena *a, struct err *err);
+enum rc cookie_parse(
+    struct pairs *pairs, const char *s, size_t len, struct arena *a, struct err *err);
 
 /* Append one pair of copies. RC_LIMIT past PAIRS_MAX. */
 enum rc pairs_add(struct pairs *pairs, const char *name, size_t name_len, const char *value,

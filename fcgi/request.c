@@ -14,31 +14,31 @@ static const struct {
 	const char *name;
 	size_t len;
 } params[PARAM_MAX] = {
-#define P(id, text) [id] = { text, sizeof text - 1 }
-	P(PARAM_METHOD, "REQUEST_METHOD"),
-	P(PARAM_URI, "REQUEST_URI"),
-	P(PARAM_PATH_INFO, "PATH_INFO"),
-	P(PARAM_QUERY, "QUERY_STRING"),
-	P(PARAM_SCHEME, "REQUEST_SCHEME"),
-	P(PARAM_CONTENT_TYPE, "CONTENT_TYPE"),
-	P(PARAM_CONTENT_LENGTH, "CONTENT_LENGTH"),
-	P(PARAM_BODY_FILE, "REQUEST_BODY_FILE"),
-	P(PARAM_REQUEST_ID, "DROPMILL_REQUEST_ID"),
-	P(PARAM_ADMIT, "DROPMILL_ADMIT"),
-	P(PARAM_DECLARED, "DROPMILL_DECLARED"),
-	P(PARAM_HOST, "HTTP_HOST"),
-	P(PARAM_ORIGIN, "HTTP_ORIGIN"),
-	P(PARAM_FETCH_SITE, "HTTP_SEC_FETCH_SITE"),
-	P(PARAM_REFERER, "HTTP_REFERER"),
-	P(PARAM_ACCEPT, "HTTP_ACCEPT"),
-	P(PARAM_COOKIE, "HTTP_COOKIE"),
-	P(PARAM_IF_NONE_MATCH, "HTTP_IF_NONE_MATCH"),
-	P(PARAM_IDEMPOTENCY_KEY, "HTTP_IDEMPOTENCY_KEY"),
-	P(PARAM_HX_REQUEST, "HTTP_HX_REQUEST"),
-	P(PARAM_HX_TYPE, "HTTP_HX_REQUEST_TYPE"),
-	P(PARAM_HX_HISTORY, "HTTP_HX_HISTORY_RESTORE_REQUEST"),
-	P(PARAM_HX_PTAG, "HTTP_HX_PTAG"),
-	P(PARAM_CURRENT_URL, "HTTP_HX_CURRENT_URL"),
+#define P(id, text) [id] = {text, sizeof text - 1}
+    P(PARAM_METHOD, "REQUEST_METHOD"),
+    P(PARAM_URI, "REQUEST_URI"),
+    P(PARAM_PATH_INFO, "PATH_INFO"),
+    P(PARAM_QUERY, "QUERY_STRING"),
+    P(PARAM_SCHEME, "REQUEST_SCHEME"),
+    P(PARAM_CONTENT_TYPE, "CONTENT_TYPE"),
+    P(PARAM_CONTENT_LENGTH, "CONTENT_LENGTH"),
+    P(PARAM_BODY_FILE, "REQUEST_BODY_FILE"),
+    P(PARAM_REQUEST_ID, "DROPMILL_REQUEST_ID"),
+    P(PARAM_ADMIT, "DROPMILL_ADMIT"),
+    P(PARAM_DECLARED, "DROPMILL_DECLARED"),
+    P(PARAM_HOST, "HTTP_HOST"),
+    P(PARAM_ORIGIN, "HTTP_ORIGIN"),
+    P(PARAM_FETCH_SITE, "HTTP_SEC_FETCH_SITE"),
+    P(PARAM_REFERER, "HTTP_REFERER"),
+    P(PARAM_ACCEPT, "HTTP_ACCEPT"),
+    P(PARAM_COOKIE, "HTTP_COOKIE"),
+    P(PARAM_IF_NONE_MATCH, "HTTP_IF_NONE_MATCH"),
+    P(PARAM_IDEMPOTENCY_KEY, "HTTP_IDEMPOTENCY_KEY"),
+    P(PARAM_HX_REQUEST, "HTTP_HX_REQUEST"),
+    P(PARAM_HX_TYPE, "HTTP_HX_REQUEST_TYPE"),
+    P(PARAM_HX_HISTORY, "HTTP_HX_HISTORY_RESTORE_REQUEST"),
+    P(PARAM_HX_PTAG, "HTTP_HX_PTAG"),
+    P(PARAM_CURRENT_URL, "HTTP_HX_CURRENT_URL"),
 #undef P
 };
 
@@ -46,8 +46,13 @@ static const struct {
 	const char *name;
 	enum method method;
 } methods[] = {
-	{ "GET", METHOD_GET }, { "HEAD", METHOD_HEAD }, { "POST", METHOD_POST }, { "PUT", METHOD_PUT },
-	{ "DELETE", METHOD_DELETE }, { "PATCH", METHOD_PATCH }, { "OPTIONS", METHOD_OPTIONS },
+    {"GET", METHOD_GET},
+    {"HEAD", METHOD_HEAD},
+    {"POST", METHOD_POST},
+    {"PUT", METHOD_PUT},
+    {"DELETE", METHOD_DELETE},
+    {"PATCH", METHOD_PATCH},
+    {"OPTIONS", METHOD_OPTIONS},
 };
 
 /* The later of two equal names only counts as a duplicate if it differs: nothing can then depend on
@@ -66,8 +71,9 @@ static enum rc read_params(struct request *r, char *const *env, struct err *err)
 			if (!r->param[i])
 				r->param[i] = arena_strdup(r->arena, equals + 1);
 			else if (strcmp(r->param[i], equals + 1) != 0)
-				rc = err_set(err, RC_INVALID, "the header %s came twice", params[i].name +
-				    (strncmp(params[i].name, "HTTP_", 5) == 0 ? 5 : 0));
+				rc = err_set(err, RC_INVALID, "the header %s came twice",
+				    params[i].name +
+					(strncmp(params[i].name, "HTTP_", 5) == 0 ? 5 : 0));
 			break;
 		}
 	}
@@ -107,7 +113,8 @@ static enum rc read_path(struct request *r, const char *s, size_t len, struct er
 		if (got < 0)
 			return err_set(err, RC_INVALID, "bad percent-encoding in the path");
 		if (!got || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
-			return err_set(err, RC_INVALID, "the path must not have empty, '.' or '..' parts");
+			return err_set(
+			    err, RC_INVALID, "the path must not have empty, '.' or '..' parts");
 		if (memchr(text, '\0', (size_t)got))
 			return err_set(err, RC_INVALID, "the path must not hold NUL");
 		if (r->segments == SEGMENTS_MAX)
@@ -123,7 +130,8 @@ static enum rc read_path(struct request *r, const char *s, size_t len, struct er
  * QUERY_STRING alone. */
 static enum rc read_uri(struct request *r, struct err *err)
 {
-	const char *uri = request_param(r, PARAM_URI), *query = request_param(r, PARAM_QUERY), *mark;
+	const char *uri = request_param(r, PARAM_URI), *query = request_param(r, PARAM_QUERY),
+		   *mark;
 	enum rc rc;
 
 	if (strncasecmp(uri, "http://", 7) == 0 || strncasecmp(uri, "https://", 8) == 0) {
@@ -132,7 +140,9 @@ static enum rc read_uri(struct request *r, struct err *err)
 			uri = "/";
 	}
 	if (!*uri)
-		uri = r->param[PARAM_PATH_INFO] && *r->param[PARAM_PATH_INFO] ? r->param[PARAM_PATH_INFO] : "/";
+		uri = r->param[PARAM_PATH_INFO] && *r->param[PARAM_PATH_INFO]
+			  ? r->param[PARAM_PATH_INFO]
+			  : "/";
 	mark = strchr(uri, '?');
 	rc = read_path(r, uri, mark ? (size_t)(mark - uri) : strlen(uri), err);
 	if (rc != RC_OK)
@@ -154,7 +164,7 @@ static enum rc read_length(struct request *r, struct err *err)
 
 void request_init(struct request *r, struct arena *a, struct body_source body)
 {
-	*r = (struct request){ .arena = a, .content_length = -1, .path = "/", .body = body };
+	*r = (struct request){.arena = a, .content_length = -1, .path = "/", .body = body};
 }
 
 enum rc request_read(struct request *r, char *const *env, struct err *err)
@@ -200,7 +210,8 @@ static int accept_quality(const char *accept, const char *type)
 			if (*q == '1')
 				return 1000;
 			if (q[0] == '0' && q[1] == '.' && isdigit((unsigned char)q[2]))
-				return 100 * (q[2] - '0') + (isdigit((unsigned char)q[3]) ? 10 * (q[3] - '0') : 0);
+				return 100 * (q[2] - '0') +
+				       (isdigit((unsigned char)q[3]) ? 10 * (q[3] - '0') : 0);
 			return 0;
 		}
 		s += n;
@@ -242,12 +253,13 @@ const char *request_origin(const struct request *r, const char *base_url)
 {
 	if (base_url && *base_url) {
 		const char *host = strstr(base_url, "://");
-		size_t n = host ? (size_t)(host + 3 - base_url) + strcspn(host + 3, "/") : strlen(base_url);
+		size_t n = host ? (size_t)(host + 3 - base_url) + strcspn(host + 3, "/")
+				: strlen(base_url);
 
 		return arena_strndup(r->arena, base_url, n);
 	}
-	return arena_printf(r->arena, "%s://%s", r->param[PARAM_SCHEME] ? r->param[PARAM_SCHEME] : "http",
-	    request_param(r, PARAM_HOST));
+	return arena_printf(r->arena, "%s://%s",
+	    r->param[PARAM_SCHEME] ? r->param[PARAM_SCHEME] : "http", request_param(r, PARAM_HOST));
 }
 
 const char *request_local_path(const struct request *r, const char *base_url, const char *s)

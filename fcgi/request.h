@@ -19,18 +19,42 @@
 
 /* The parameters we read, in the order of their names in request.c. */
 enum param {
-	PARAM_METHOD, PARAM_URI, PARAM_PATH_INFO, PARAM_QUERY, PARAM_SCHEME, PARAM_CONTENT_TYPE,
-	PARAM_CONTENT_LENGTH, PARAM_BODY_FILE, PARAM_REQUEST_ID, PARAM_ADMIT, PARAM_DECLARED,
-	PARAM_HOST, PARAM_ORIGIN, PARAM_FETCH_SITE, PARAM_REFERER, PARAM_ACCEPT, PARAM_COOKIE,
-	PARAM_IF_NONE_MATCH, PARAM_IDEMPOTENCY_KEY, PARAM_HX_REQUEST, PARAM_HX_TYPE, PARAM_HX_HISTORY,
-	PARAM_HX_PTAG, PARAM_CURRENT_URL,
+	PARAM_METHOD,
+	PARAM_URI,
+	PARAM_PATH_INFO,
+	PARAM_QUERY,
+	PARAM_SCHEME,
+	PARAM_CONTENT_TYPE,
+	PARAM_CONTENT_LENGTH,
+	PARAM_BODY_FILE,
+	PARAM_REQUEST_ID,
+	PARAM_ADMIT,
+	PARAM_DECLARED,
+	PARAM_HOST,
+	PARAM_ORIGIN,
+	PARAM_FETCH_SITE,
+	PARAM_REFERER,
+	PARAM_ACCEPT,
+	PARAM_COOKIE,
+	PARAM_IF_NONE_MATCH,
+	PARAM_IDEMPOTENCY_KEY,
+	PARAM_HX_REQUEST,
+	PARAM_HX_TYPE,
+	PARAM_HX_HISTORY,
+	PARAM_HX_PTAG,
+	PARAM_CURRENT_URL,
 	PARAM_MAX
 };
 
 /* Bits, so that a route may name several. */
 enum method {
-	METHOD_GET = 1, METHOD_HEAD = 2, METHOD_POST = 4, METHOD_PUT = 8, METHOD_DELETE = 16,
-	METHOD_PATCH = 32, METHOD_OPTIONS = 64
+	METHOD_GET = 1,
+	METHOD_HEAD = 2,
+	METHOD_POST = 4,
+	METHOD_PUT = 8,
+	METHOD_DELETE = 16,
+	METHOD_PATCH = 32,
+	METHOD_OPTIONS = 64
 };
 #define METHOD_SAFE (METHOD_GET | METHOD_HEAD | METHOD_OPTIONS)
 
@@ -62,8 +86,8 @@ struct request {
 	struct arena *arena;
 	const char *param[PARAM_MAX]; /* NULL: absent */
 	char id[REQUEST_ID_MAX + 1];
-	enum method method; /* 0: none that we know */
-	const char *path;   /* as it was sent, without query */
+	enum method method;                /* 0: none that we know */
+	const char *path;                  /* as it was sent, without query */
 	const char *segment[SEGMENTS_MAX]; /* decoded, no ".", "..", NUL or empty one */
 	size_t segment_len[SEGMENTS_MAX], segments;
 	struct pairs query, form, cookies;
@@ -79,8 +103,8 @@ struct request {
 
 void request_init(struct request *r, struct arena *a, struct body_source body);
 
-/* Copy and check. RC_INVALID: malformed (400). On failure the request still answers request_want and
- * has an id, so that an error can be sent. */
+/* Copy and check. RC_INVALID: malformed (400). On failure the request still answers request_want
+ * and has an id, so that an error can be sent. */
 enum rc request_read(struct request *r, char *const *env, struct err *err);
 
 /* The parameter, or "" when it is absent. */
@@ -104,8 +128,8 @@ const char *request_local_path(const struct request *r, const char *base_url, co
 const char *request_text(const struct request *r, const char *name); /* NULL: not given */
 int64_t request_int(const struct request *r, const char *name, int64_t otherwise);
 
-/* What the capture {name} of the route's pattern matched; {path} is the rest of the path, joined by "/". The
- * length may count a NUL-free, but not necessarily UTF-8, text. */
+/* What the capture {name} of the route's pattern matched; {path} is the rest of the path, joined by
+ * "/". The length may count a NUL-free, but not necessarily UTF-8, text. */
 const char *request_capture(const struct request *r, const char *name);
 
 #endif

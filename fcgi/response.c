@@ -17,12 +17,25 @@ static const struct {
 	int status;
 	const char *text;
 } status_texts[] = {
-	{ 200, "OK" }, { 201, "Created" }, { 204, "No Content" }, { 303, "See Other" },
-	{ 304, "Not Modified" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" },
-	{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" }, { 411, "Length Required" },
-	{ 413, "Content Too Large" }, { 415, "Unsupported Media Type" }, { 421, "Misdirected Request" },
-	{ 422, "Unprocessable Content" }, { 500, "Internal Server Error" }, { 503, "Service Unavailable" },
-	{ 507, "Insufficient Storage" },
+    {200, "OK"},
+    {201, "Created"},
+    {204, "No Content"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {409, "Conflict"},
+    {411, "Length Required"},
+    {413, "Content Too Large"},
+    {415, "Unsupported Media Type"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+    {507, "Insufficient Storage"},
 };
 
 const char *status_text(int status)
@@ -56,7 +69,7 @@ static int rc_status(enum rc rc)
 
 void response_init(struct response *resp)
 {
-	*resp = (struct response){ 0 };
+	*resp = (struct response){0};
 	buf_init(&resp->head);
 	buf_init(&resp->body);
 }
@@ -96,8 +109,8 @@ void response_header(struct response *resp, const char *name, const char *fmt, .
 	buf_adds(&resp->head, "\r\n");
 }
 
-enum rc response_fail(struct response *resp, int status, const char *field, struct err *err,
-    const char *fmt, ...)
+enum rc response_fail(
+    struct response *resp, int status, const char *field, struct err *err, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -110,8 +123,8 @@ enum rc response_fail(struct response *resp, int status, const char *field, stru
 	return RC_INVALID;
 }
 
-enum rc response_html(struct app *app, struct response *resp, enum template_id id, struct view *view,
-    struct err *err)
+enum rc response_html(
+    struct app *app, struct response *resp, enum template_id id, struct view *view, struct err *err)
 {
 	static char asset_url[32];
 
@@ -148,18 +161,20 @@ static void disposition(struct response *resp, const char *name)
 
 	for (const char *p = name; *p; p++)
 		if ((*p & 0xc0) != 0x80)
-			*to++ = (unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e || *p == '"' || *p == '\\' ||
-			        *p == '%'
-			    ? '_'
-			    : *p;
+			*to++ = (unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e || *p == '"' ||
+					*p == '\\' || *p == '%'
+				    ? '_'
+				    : *p;
 	*to = '\0';
-	response_header(resp, "Content-Disposition", "attachment; filename=\"%s\"; filename*=UTF-8''%s", simple,
+	response_header(resp, "Content-Disposition",
+	    "attachment; filename=\"%s\"; filename*=UTF-8''%s", simple,
 	    url_escape(resp->arena, name));
 }
 
 void response_file(struct response *resp, const char *uri, const char *name, const char *type)
 {
-	if (strncmp(uri, "/_store/", 8) != 0 || strspn(uri, "/_abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(uri))
+	if (strncmp(uri, "/_store/", 8) != 0 ||
+	    strspn(uri, "/_abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(uri))
 		bug("not a file of the store: '%s'", uri);
 	resp->status = 200;
 	resp->type = type;
@@ -169,7 +184,8 @@ void response_file(struct response *resp, const char *uri, const char *name, con
 	response_header(resp, "X-Accel-Redirect", "%s", uri);
 }
 
-static struct view *problem(const struct request *r, const struct response *resp, int status, const char *detail)
+static struct view *problem(
+    const struct request *r, const struct response *resp, int status, const char *detail)
 {
 	struct view *v = view_obj(r->arena);
 
@@ -185,8 +201,8 @@ static struct view *problem(const struct request *r, const struct response *resp
 	return v;
 }
 
-/* What the client may know of a failure: of our own troubles only that there are some, unless a handler
- * chose the words. */
+/* What the client may know of a failure: of our own troubles only that there are some, unless a
+ * handler chose the words. */
 static const char *detail_text(int status, bool said, const struct err *err)
 {
 	if (status == 500)
@@ -202,12 +218,13 @@ void response_error(struct app *app, const struct request *r, struct response *r
 	int status = resp->why.status ? resp->why.status : rc_status(rc);
 	struct view *v = problem(r, resp, status, detail_text(status, resp->why.status != 0, err));
 	enum want want = request_want(r);
-	struct err failed = { 0 };
+	struct err failed = {0};
 	char *kept = arena_strndup(r->arena, resp->head.data, resp->head.len);
 	bool allow = strncmp(kept, "Allow: ", 7) == 0;
 
 	if (status >= 500)
-		log_error("%s: status=%d path=\"%.200s\"", err->text[0] ? err->text : rc_name(rc), status, r->path);
+		log_error("%s: status=%d path=\"%.200s\"", err->text[0] ? err->text : rc_name(rc),
+		    status, r->path);
 	resp->status = status;
 	resp->ref = NULL;
 	buf_clear(&resp->head);
@@ -217,7 +234,8 @@ void response_error(struct app *app, const struct request *r, struct response *r
 		response_header(resp, "Retry-After", "2");
 	if (want != WANT_JSON) {
 		view_str(v, "home_url", "/");
-		if (response_html(app, resp, want == WANT_FRAGMENT ? FRAGMENT_ERROR : PAGE_ERROR, v, &failed) != RC_OK) {
+		if (response_html(app, resp, want == WANT_FRAGMENT ? FRAGMENT_ERROR : PAGE_ERROR, v,
+			&failed) != RC_OK) {
 			log_error("cannot render the error page: %s", failed.text);
 			want = WANT_JSON;
 		} else if (want == WANT_FRAGMENT) {
@@ -232,19 +250,27 @@ void response_error(struct app *app, const struct request *r, struct response *r
 	response_header(resp, "Vary", "HX-Request, Accept");
 }
 
+/* Status line and headers in one piece, so that most answers are one write. */
+static char *head_text(const struct response *resp, size_t *len)
+{
+	const char *type = resp->type ? resp->type : "";
+	char *out;
+
+	/* Nothing of ours may be kept by a cache that others share. */
+	out = arena_printf(resp->arena,
+	    "Status: %d %s\r\n%s%s%sCache-Control: private, no-cache\r\n%s\r\n", resp->status,
+	    status_text(resp->status), *type ? "Content-Type: " : "", type, *type ? "\r\n" : "",
+	    resp->head.data);
+	*len = strlen(out);
+	return out;
+}
+
 bool response_send(const struct response *resp, bool head_only, response_writer *write, void *ctx)
 {
 	const char *body = resp->ref ? resp->ref : resp->body.data;
-	size_t len = resp->ref ? resp->ref_len : resp->body.len, n;
-	char head[512];
+	size_t len = resp->ref ? resp->ref_len : resp->body.len, head_len;
+	const char *head = head_text(resp, &head_len);
 
-	n = (size_t)snprintf(head, sizeof head, "Status: %d %s\r\n", resp->status, status_text(resp->status));
-	if (resp->type)
-		n += (size_t)snprintf(head + n, sizeof head - n, "Content-Type: %s\r\n", resp->type);
-	/* Nothing of ours may be kept by a cache that others share. */
-	n += (size_t)snprintf(head + n, sizeof head - n, "Cache-Control: private, no-cache\r\n");
-	if (n >= sizeof head)
-		bug("response: head too long");
-	return write(ctx, head, n) && write(ctx, resp->head.data, resp->head.len) && write(ctx, "\r\n", 2) &&
-	    (head_only || !len || !resp->type || write(ctx, body, len));
+	return write(ctx, head, head_len) &&
+	       (head_only || !len || !resp->type || write(ctx, body, len));
 }

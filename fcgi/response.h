@@ -40,20 +40,20 @@ void response_clear(struct response *resp, struct arena *a);
 void response_header(struct response *resp, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Fail with a status of our own choice: returns RC_INVALID for the handler to return. field (static or
- * arena) may be NULL. */
+/* Fail with a status of our own choice: returns RC_INVALID for the handler to return. field (static
+ * or arena) may be NULL. */
 enum rc response_fail(struct response *resp, int status, const char *field, struct err *err,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* Render as HTML; the page shell's members are added to the view. */
-enum rc response_html(struct app *app, struct response *resp, enum template_id id, struct view *view,
-    struct err *err);
+enum rc response_html(struct app *app, struct response *resp, enum template_id id,
+    struct view *view, struct err *err);
 void response_json(struct response *resp, const struct view *view);
 /* 303 to a local path, built by us or checked by request_local_path. */
 void response_redirect(struct response *resp, const char *path);
 
-/* Let nginx send a file of the store. The one place that does so: callers have checked that the file
- * is the caller's. An attachment under `name`, or shown if name is NULL. */
+/* Let nginx send a file of the store. The one place that does so: callers have checked that the
+ * file is the caller's. An attachment under `name`, or shown if name is NULL. */
 void response_file(struct response *resp, const char *uri, const char *name, const char *type);
 
 /* Replace whatever there is by the answer for a failure, in the form the client wants. */

@@ -8,70 +8,72 @@
 
 #include "fcgi/pages.h"
 
-static const char *const orders[] = { "newest", "oldest", NULL };
+static const char *const orders[] = {"newest", "oldest", NULL};
 
 static const struct input list_inputs[] = {
-	{ "status", INPUT_STATUS, .doc = "only jobs in this state" },
-	{ "type", INPUT_TEXT, 1, 100, .doc = "only jobs of this type" },
-	{ "q", INPUT_TEXT, 1, 200, .doc = "part of the name, 3 characters or more" },
-	{ "order", INPUT_WORD, .words = orders, .doc = "newest first, or oldest" },
-	{ "limit", INPUT_INT, 1, 100, .doc = "rows of a page" },
-	{ "after", INPUT_INT, 1, INT64_MAX, .doc = "the page behind this job" },
-	{ "before", INPUT_INT, 1, INT64_MAX, .doc = "the page in front of this job" },
-	{ 0 },
+    {"status", INPUT_STATUS, .doc = "only jobs in this state"},
+    {"type", INPUT_TEXT, 1, 100, .doc = "only jobs of this type"},
+    {"q", INPUT_TEXT, 1, 200, .doc = "part of the name, 3 characters or more"},
+    {"order", INPUT_WORD, .words = orders, .doc = "newest first, or oldest"},
+    {"limit", INPUT_INT, 1, 100, .doc = "rows of a page"},
+    {"after", INPUT_INT, 1, INT64_MAX, .doc = "the page behind this job"},
+    {"before", INPUT_INT, 1, INT64_MAX, .doc = "the page in front of this job"},
+    {0},
 };
 
 static const struct input upload_inputs[] = {
-	{ "type", INPUT_TEXT, 1, 100, .doc = "job type; without it the file decides" },
-	{ "name", INPUT_TEXT, 1, 255, .doc = "name of the jobs; without it the file's" },
-	{ "project", INPUT_INT, 1, INT64_MAX, .doc = "project the jobs belong to" },
-	{ "nonce", INPUT_TEXT, 8, 200, .doc = "of a form: the same one makes its jobs once" },
-	{ 0 },
+    {"type", INPUT_TEXT, 1, 100, .doc = "job type; without it the file decides"},
+    {"name", INPUT_TEXT, 1, 255, .doc = "name of the jobs; without it the file's"},
+    {"project", INPUT_INT, 1, INT64_MAX, .doc = "project the jobs belong to"},
+    {"nonce", INPUT_TEXT, 8, 200, .doc = "of a form: the same one makes its jobs once"},
+    {0},
 };
 
 static const struct input action_inputs[] = {
-	{ "back", INPUT_TEXT, 1, 2000, .doc = "path to return to when a form was posted" },
-	{ 0 },
+    {"back", INPUT_TEXT, 1, 2000, .doc = "path to return to when a form was posted"},
+    {0},
 };
 
 static const struct input log_inputs[] = {
-	{ "from", INPUT_INT, 0, INT64_MAX, .doc = "byte to begin at; answers with at most 256 KiB" },
-	{ 0 },
+    {"from", INPUT_INT, 0, INT64_MAX, .doc = "byte to begin at; answers with at most 256 KiB"},
+    {0},
 };
 
 const struct route routes[] = {
-	{ METHOD_GET, "/", page_home_show, ROLE_VIEWER, BODY_NONE, list_inputs,
-	    "upload panel and job table" },
-	{ METHOD_POST, "/jobs", page_job_create, ROLE_MEMBER, BODY_FILE, upload_inputs,
-	    "upload files as multipart/form-data: one job each" },
-	{ METHOD_PUT, "/jobs/upload/{filename}", page_job_create, ROLE_MEMBER, BODY_FILE, upload_inputs,
-	    "upload one file as the raw body" },
-	{ METHOD_GET, "/jobs/table", page_jobs_table, ROLE_VIEWER, BODY_NONE, list_inputs,
-	    "the job table: fragment or JSON" },
-	{ METHOD_GET, "/jobs/{job}", page_job_show, ROLE_VIEWER, BODY_NONE, NULL,
-	    "one job: row, page or JSON" },
-	{ METHOD_DELETE, "/jobs/{job}", page_job_delete, ROLE_MEMBER, BODY_NONE, action_inputs,
-	    "delete the job with its files" },
-	{ METHOD_POST, "/jobs/{job}/retry", page_job_retry, ROLE_MEMBER, BODY_FORM, action_inputs,
-	    "run it again" },
-	{ METHOD_POST, "/jobs/{job}/cancel", page_job_cancel, ROLE_MEMBER, BODY_FORM, action_inputs,
-	    "stop it" },
-	{ METHOD_POST, "/jobs/{job}/delete", page_job_delete, ROLE_MEMBER, BODY_FORM, action_inputs,
-	    "delete the job with its files, for forms" },
-	{ METHOD_GET, "/jobs/{job}/files/in/{name}", page_file_input, ROLE_VIEWER, BODY_NONE, NULL,
-	    "download an input" },
-	{ METHOD_GET, "/jobs/{job}/files/out/{path}", page_file_output, ROLE_VIEWER, BODY_NONE, NULL,
-	    "download an output" },
-	{ METHOD_GET, "/jobs/{job}/log", page_job_log, ROLE_VIEWER, BODY_NONE, log_inputs,
-	    "what the job has written" },
-	{ METHOD_GET, "/healthz", page_health_live, ROLE_NOBODY, BODY_NONE, NULL, "whether this process answers" },
-	{ METHOD_GET, "/readyz", page_health_ready, ROLE_NOBODY, BODY_NONE, NULL,
-	    "whether uploads are accepted and processed" },
+    {METHOD_GET, "/", page_home_show, ROLE_VIEWER, BODY_NONE, list_inputs,
+	"upload panel and job table"},
+    {METHOD_POST, "/jobs", page_job_create, ROLE_MEMBER, BODY_FILE, upload_inputs,
+	"upload files as multipart/form-data: one job each"},
+    {METHOD_PUT, "/jobs/upload/{filename}", page_job_create, ROLE_MEMBER, BODY_FILE, upload_inputs,
+	"upload one file as the raw body"},
+    {METHOD_GET, "/jobs/table", page_jobs_table, ROLE_VIEWER, BODY_NONE, list_inputs,
+	"the job table: fragment or JSON"},
+    {METHOD_GET, "/jobs/{job}", page_job_show, ROLE_VIEWER, BODY_NONE, NULL,
+	"one job: row, page or JSON"},
+    {METHOD_DELETE, "/jobs/{job}", page_job_delete, ROLE_MEMBER, BODY_NONE, action_inputs,
+	"delete the job with its files"},
+    {METHOD_POST, "/jobs/{job}/retry", page_job_retry, ROLE_MEMBER, BODY_FORM, action_inputs,
+	"run it again"},
+    {METHOD_POST, "/jobs/{job}/cancel", page_job_cancel, ROLE_MEMBER, BODY_FORM, action_inputs,
+	"stop it"},
+    {METHOD_POST, "/jobs/{job}/delete", page_job_delete, ROLE_MEMBER, BODY_FORM, action_inputs,
+	"delete the job with its files, for forms"},
+    {METHOD_GET, "/jobs/{job}/files/in/{name}", page_file_input, ROLE_VIEWER, BODY_NONE, NULL,
+	"download an input"},
+    {METHOD_GET, "/jobs/{job}/files/out/{path}", page_file_output, ROLE_VIEWER, BODY_NONE, NULL,
+	"download an output"},
+    {METHOD_GET, "/jobs/{job}/log", page_job_log, ROLE_VIEWER, BODY_NONE, log_inputs,
+	"what the job has written"},
+    {METHOD_GET, "/healthz", page_health_live, ROLE_NOBODY, BODY_NONE, NULL,
+	"whether this process answers"},
+    {METHOD_GET, "/readyz", page_health_ready, ROLE_NOBODY, BODY_NONE, NULL,
+	"whether uploads are accepted and processed"},
 };
 const size_t routes_count = sizeof routes / sizeof *routes;
 
 /* A name that holds a slash came percent-encoded: only an upload's may, and that is cleaned. */
-static bool segment_matches(const char *pattern, size_t len, const char *segment, size_t segment_len)
+static bool segment_matches(
+    const char *pattern, size_t len, const char *segment, size_t segment_len)
 {
 	if (*pattern != '{')
 		return segment_len == len && memcmp(pattern, segment, len) == 0;
@@ -103,11 +105,13 @@ const struct route *route_find(struct request *r, unsigned *allowed)
 
 	*allowed = 0;
 	for (size_t i = 0; i < routes_count; i++) {
-		unsigned methods = routes[i].methods | (routes[i].methods & METHOD_GET ? METHOD_HEAD : 0);
+		unsigned methods =
+		    routes[i].methods | (routes[i].methods & METHOD_GET ? METHOD_HEAD : 0);
 
 		bool literal = !strchr(routes[i].pattern, '{');
 
-		/* A path that some route spells out is no capture of another: "table" is never a job. */
+		/* A path that some route spells out is no capture of another: "table" is never a
+		 * job. */
 		if ((exact && !literal) || !path_matches(r, routes[i].pattern))
 			continue;
 		if (methods & r->method)
@@ -120,7 +124,8 @@ const struct route *route_find(struct request *r, unsigned *allowed)
 
 const char *route_methods(unsigned methods, struct arena *a)
 {
-	static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS" };
+	static const char *const names[] = {
+	    "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
 	const char *out = "";
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -19,7 +19,8 @@ enum body_policy { BODY_NONE, BODY_FORM, BODY_FILE };
 
 /* A handler fills the response and returns RC_OK, or returns a code and err, and the one place in
  * response.c makes the error answer of it. Nothing was sent before it returns. */
-typedef enum rc route_handler(struct app *app, struct request *r, struct response *resp, struct err *err);
+typedef enum rc route_handler(
+    struct app *app, struct request *r, struct response *resp, struct err *err);
 
 struct route {
 	unsigned methods; /* bits of enum method; GET brings HEAD with it */

@@ -19,12 +19,12 @@
 #include "core/version.h"
 
 static const char *const names[TEMPLATE_MAX] = {
-	[PAGE_HOME] = "page_home",
-	[PAGE_JOB] = "page_job",
-	[PAGE_ERROR] = "page_error",
-	[FRAGMENT_TABLE] = "fragment_table",
-	[FRAGMENT_ROW] = "fragment_row",
-	[FRAGMENT_ERROR] = "fragment_error",
+    [PAGE_HOME] = "page_home",
+    [PAGE_JOB] = "page_job",
+    [PAGE_ERROR] = "page_error",
+    [FRAGMENT_TABLE] = "fragment_table",
+    [FRAGMENT_ROW] = "fragment_row",
+    [FRAGMENT_ERROR] = "fragment_error",
 };
 
 static void report(void *arg, const char *text)
@@ -56,7 +56,7 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 
 static enum rc make_tag(struct templates *t, const char *dir, struct err *err)
 {
-	char *paths[] = { (char *)dir, NULL };
+	char *paths[] = {(char *)dir, NULL};
 	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -78,15 +78,16 @@ static enum rc make_tag(struct templates *t, const char *dir, struct err *err)
 
 enum rc templates_open(struct templates *t, const char *dir, struct err *err)
 {
-	struct err lint = { 0 };
+	struct err lint = {0};
 	enum rc rc;
 
-	*t = (struct templates){ .set = mustache_set_new() };
+	*t = (struct templates){.set = mustache_set_new()};
 	rc = mustache_set_load_dir(t->set, dir, err);
 	for (int i = 0; rc == RC_OK && i < TEMPLATE_MAX; i++) {
 		t->by_id[i] = mustache_find(t->set, names[i]);
 		if (!t->by_id[i])
-			rc = err_set(err, RC_INVALID, "no template %s.mustache in '%s'", names[i], dir);
+			rc = err_set(
+			    err, RC_INVALID, "no template %s.mustache in '%s'", names[i], dir);
 	}
 	if (rc == RC_OK && mustache_set_lint(t->set, NULL, report, &lint) > 0)
 		rc = err_set(err, RC_INVALID, "%s", lint.text);

@@ -10,18 +10,24 @@
 #include "core/view.h"
 
 enum template_id {
-	PAGE_HOME, PAGE_JOB, PAGE_ERROR, FRAGMENT_TABLE, FRAGMENT_ROW, FRAGMENT_ERROR, TEMPLATE_MAX
+	PAGE_HOME,
+	PAGE_JOB,
+	PAGE_ERROR,
+	FRAGMENT_TABLE,
+	FRAGMENT_ROW,
+	FRAGMENT_ERROR,
+	TEMPLATE_MAX
 };
 
 struct templates {
 	struct mustache_set *set;
 	const struct mustache *by_id[TEMPLATE_MAX];
-	char tag[17]; /* hash of all templates, program version and assets: what a rendering depends on besides
-	               * its data */
+	char tag[17]; /* hash of all templates, program version and assets: what a rendering depends
+		       * on besides its data */
 };
 
-/* Compile all of `dir`. RC_INVALID: an error in one (file:line:column), one is missing, or one names
- * a partial that does not exist. */
+/* Compile all of `dir`. RC_INVALID: an error in one (file:line:column), one is missing, or one
+ * names a partial that does not exist. */
 enum rc templates_open(struct templates *t, const char *dir, struct err *err);
 void templates_close(struct templates *t);
 

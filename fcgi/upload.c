@@ -1,6 +1,6 @@
 /*
- * Taking an upload apart. Nothing is written here, so a body that is refused has cost nothing but its
- * place in the spool.
+ * Taking an upload apart. Nothing is written here, so a body that is refused has cost nothing but
+ * its place in the spool.
  */
 #include "fcgi/upload.h"
 
@@ -38,7 +38,8 @@ static enum rc check_file(const struct upload_file *f, struct response *resp, st
 	char name[256];
 
 	if (!str_utf8(f->name, f->name_len))
-		return response_fail(resp, 422, "files", err, "a file name is not UTF-8 text or holds NUL");
+		return response_fail(
+		    resp, 422, "files", err, "a file name is not UTF-8 text or holds NUL");
 	if (!str_clean_name(f->name, f->name_len, name))
 		return response_fail(resp, 422, "files", err, "a file has no usable name");
 	if (f->size == 0)
@@ -46,8 +47,8 @@ static enum rc check_file(const struct upload_file *f, struct response *resp, st
 	return RC_OK;
 }
 
-static enum rc take_part(struct request *r, struct upload *up, const struct part *part, struct pairs *fields,
-    struct response *resp, struct err *err)
+static enum rc take_part(struct request *r, struct upload *up, const struct part *part,
+    struct pairs *fields, struct response *resp, struct err *err)
 {
 	const char *text;
 	size_t len;
@@ -56,26 +57,29 @@ static enum rc take_part(struct request *r, struct upload *up, const struct part
 	if (!part->filename) {
 		rc = multipart_field(&up->mp, part, &text, &len, err);
 		if (rc == RC_OK)
-			rc = pairs_add(fields, part->name, strlen(part->name), text, len, r->arena, err);
+			rc = pairs_add(
+			    fields, part->name, strlen(part->name), text, len, r->arena, err);
 		return rc;
 	}
 	if (strcmp(part->name, "files") != 0 && strcmp(part->name, "file") != 0)
-		return response_fail(resp, 422, part->name, err, "files go into the field files, not into %.60s", part->name);
+		return response_fail(resp, 422, part->name, err,
+		    "files go into the field files, not into %.60s", part->name);
 	/* A file field in which nothing was chosen. */
 	if (!part->filename_len && !part->size)
 		return RC_OK;
-	struct upload_file f = { part->filename, part->filename_len, part->offset, part->size };
+	struct upload_file f = {part->filename, part->filename_len, part->offset, part->size};
 	rc = check_file(&f, resp, err);
 	if (rc == RC_OK)
 		add_file(r->arena, up, f);
 	return rc;
 }
 
-static enum rc read_parts(struct request *r, struct upload *up, struct pairs *fields, struct response *resp,
-    struct err *err)
+static enum rc read_parts(struct request *r, struct upload *up, struct pairs *fields,
+    struct response *resp, struct err *err)
 {
 	struct part part;
-	enum rc rc = multipart_open(&up->mp, up->fd, up->size, request_param(r, PARAM_CONTENT_TYPE), r->arena, err);
+	enum rc rc = multipart_open(
+	    &up->mp, up->fd, up->size, request_param(r, PARAM_CONTENT_TYPE), r->arena, err);
 
 	while (rc == RC_OK && (rc = multipart_next(&up->mp, &part, err)) == RC_OK)
 		rc = take_part(r, up, &part, fields, resp, err);
@@ -83,17 +87,19 @@ static enum rc read_parts(struct request *r, struct upload *up, struct pairs *fi
 		return RC_OK;
 	if (resp->why.status || (rc != RC_INVALID && rc != RC_LIMIT))
 		return rc;
-	return response_fail(resp, rc == RC_LIMIT ? 413 : 400, NULL, err, "%s", arena_strdup(r->arena, err->text));
+	return response_fail(
+	    resp, rc == RC_LIMIT ? 413 : 400, NULL, err, "%s", arena_strdup(r->arena, err->text));
 }
 
-static enum rc read_body(struct request *r, struct upload *up, struct response *resp, struct err *err)
+static enum rc read_body(
+    struct request *r, struct upload *up, struct response *resp, struct err *err)
 {
-	struct pairs fields = { 0 };
+	struct pairs fields = {0};
 	const char *field = NULL;
 	enum rc rc;
 
 	if (up->raw) {
-		struct upload_file f = { .name = request_capture(r, "filename"), .size = up->size };
+		struct upload_file f = {.name = request_capture(r, "filename"), .size = up->size};
 
 		f.name_len = strlen(f.name);
 		rc = check_file(&f, resp, err);
@@ -114,12 +120,12 @@ static enum rc read_body(struct request *r, struct upload *up, struct response *
 	return rc;
 }
 
-enum rc upload_open(struct app *app, struct request *r, struct upload *up, struct response *resp,
-    struct err *err)
+enum rc upload_open(
+    struct app *app, struct request *r, struct upload *up, struct response *resp, struct err *err)
 {
 	enum rc rc;
 
-	*up = (struct upload){ .fd = -1, .raw = r->method == METHOD_PUT };
+	*up = (struct upload){.fd = -1, .raw = r->method == METHOD_PUT};
 	rc = body_open(app, r, &up->fd, &up->size, resp, err);
 	return rc == RC_OK ? read_body(r, up, resp, err) : rc;
 }
@@ -134,7 +140,7 @@ void upload_close(struct upload *up)
 
 enum rc upload_file_fd(struct app *app, struct upload *up, size_t i, int *fd, struct err *err)
 {
-	struct part part = { .offset = up->files[i].offset, .size = up->files[i].size };
+	struct part part = {.offset = up->files[i].offset, .size = up->files[i].size};
 	enum rc rc;
 
 	if (up->raw) {
@@ -157,7 +163,8 @@ static enum rc hash_range(EVP_MD_CTX *ctx, int fd, int64_t from, int64_t len, st
 	char block[HASH_END_BYTES];
 
 	while (len > 0) {
-		ssize_t n = pread(fd, block, len < (int64_t)sizeof block ? (size_t)len : sizeof block, from);
+		ssize_t n = pread(
+		    fd, block, len < (int64_t)sizeof block ? (size_t)len : sizeof block, from);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -177,9 +184,10 @@ static void hash_text(EVP_MD_CTX *ctx, const char *s, size_t len)
 	EVP_DigestUpdate(ctx, s, len);
 }
 
-enum rc upload_hash(const struct request *r, const struct upload *up, char out[static 65], struct err *err)
+enum rc upload_hash(
+    const struct request *r, const struct upload *up, char out[static 65], struct err *err)
 {
-	static const char *const options[] = { "type", "name", "project" };
+	static const char *const options[] = {"type", "name", "project"};
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	enum rc rc = RC_OK;
@@ -201,7 +209,8 @@ enum rc upload_hash(const struct request *r, const struct upload *up, char out[s
 		EVP_DigestUpdate(ctx, &f->size, sizeof f->size);
 		rc = hash_range(ctx, up->fd, f->offset, whole ? f->size : HASH_END_BYTES, err);
 		if (rc == RC_OK && !whole)
-			rc = hash_range(ctx, up->fd, f->offset + f->size - HASH_END_BYTES, HASH_END_BYTES, err);
+			rc = hash_range(
+			    ctx, up->fd, f->offset + f->size - HASH_END_BYTES, HASH_END_BYTES, err);
 	}
 	EVP_DigestFinal_ex(ctx, digest, NULL);
 	EVP_MD_CTX_free(ctx);

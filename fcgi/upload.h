@@ -22,18 +22,19 @@ struct upload {
 	size_t n, room;
 };
 
-/* Take the body apart: files into `up`, fields into the request's typed inputs. Fails with 400, 413,
- * 415, 422. Pair with upload_close, also after a failure. */
-enum rc upload_open(struct app *app, struct request *r, struct upload *up, struct response *resp,
-    struct err *err);
+/* Take the body apart: files into `up`, fields into the request's typed inputs. Fails with 400,
+ * 413, 415, 422. Pair with upload_close, also after a failure. */
+enum rc upload_open(
+    struct app *app, struct request *r, struct upload *up, struct response *resp, struct err *err);
 void upload_close(struct upload *up);
 
 /* A descriptor of one file alone, which the caller closes: the body's own, or a copy in the store's
  * filesystem. */
 enum rc upload_file_fd(struct app *app, struct upload *up, size_t i, int *fd, struct err *err);
 
-/* Hex SHA-256 of the request as far as it decides what is made: method, path, options, and of each file
- * name, size and content (all of it up to 1 MiB, else both ends). */
-enum rc upload_hash(const struct request *r, const struct upload *up, char out[static 65], struct err *err);
+/* Hex SHA-256 of the request as far as it decides what is made: method, path, options, and of each
+ * file name, size and content (all of it up to 1 MiB, else both ends). */
+enum rc upload_hash(
+    const struct request *r, const struct upload *up, char out[static 65], struct err *err);
 
 #endif

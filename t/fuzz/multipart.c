@@ -1,7 +1,8 @@
 /*
  * Fuzzes multipart bodies as a handler reads them: the first line is the Content-Type, the rest the
- * body. Whatever is accepted must hold: parts follow one another within the body, a delimiter stands
- * behind each and none inside, names are what str_utf8 takes, and a copy has the bytes of the part.
+ * body. Whatever is accepted must hold: parts follow one another within the body, a delimiter
+ * stands behind each and none inside, names are what str_utf8 takes, and a copy has the bytes of
+ * the part.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,10 +29,13 @@ static int body_fd(const uint8_t *data, size_t size)
 	return fd;
 }
 
-static void check_part(struct multipart *mp, const struct part *part, const uint8_t *body, size_t size)
+static void check_part(
+    struct multipart *mp, const struct part *part, const uint8_t *body, size_t size)
 {
 	size_t at = (size_t)part->offset, len = (size_t)part->size;
-	size_t delimiter_at = len ? at + len : (memcmp(body + at, mp->delimiter, mp->delimiter_len) == 0 ? at : at - 2);
+	size_t delimiter_at =
+	    len ? at + len
+		: (memcmp(body + at, mp->delimiter, mp->delimiter_len) == 0 ? at : at - 2);
 	struct err err;
 	const char *text;
 	size_t text_len;
@@ -42,7 +46,7 @@ static void check_part(struct multipart *mp, const struct part *part, const uint
 	check(!memmem(body + at, len, mp->delimiter, mp->delimiter_len));
 	check(str_utf8(part->name, strlen(part->name)));
 	check(!part->filename || (strlen(part->filename) == part->filename_len &&
-	                             str_utf8(part->filename, part->filename_len)));
+				     str_utf8(part->filename, part->filename_len)));
 	if (multipart_field(mp, part, &text, &text_len, &err) == RC_OK)
 		check(text_len == len && memcmp(text, body + at, len) == 0);
 	else
@@ -70,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct multipart mp;
 	struct part part;
 	struct arena a;
-	struct err err = { 0 };
+	struct err err = {0};
 	int64_t last = 0;
 	char *type;
 	int fd;

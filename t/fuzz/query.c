@@ -46,7 +46,8 @@ static void check_request(const struct request *r)
 		check(strcmp(r->segment[i], ".") != 0 && strcmp(r->segment[i], "..") != 0);
 	}
 	check(strlen(r->id) > 0 && strlen(r->id) <= REQUEST_ID_MAX);
-	check(!local || (local[0] == '/' && local[1] != '/' && local[1] != '\\' && !strpbrk(local, "\r\n\t ")));
+	check(!local || (local[0] == '/' && local[1] != '/' && local[1] != '\\' &&
+			    !strpbrk(local, "\r\n\t ")));
 	request_want(r);
 	request_media_type(r);
 }
@@ -55,14 +56,15 @@ static void fuzz_request(char *text, struct arena *a)
 {
 	char *env[64], *save = NULL;
 	struct request r;
-	struct err err = { 0 };
+	struct err err = {0};
 	unsigned allowed;
 	size_t n = 0;
 
-	for (char *line = strtok_r(text, "\n", &save); line && n < 63; line = strtok_r(NULL, "\n", &save))
+	for (char *line = strtok_r(text, "\n", &save); line && n < 63;
+	     line = strtok_r(NULL, "\n", &save))
 		env[n++] = line;
 	env[n] = NULL;
-	request_init(&r, a, (struct body_source){ 0 });
+	request_init(&r, a, (struct body_source){0});
 	if (request_read(&r, env, &err) != RC_OK) {
 		check(err.text[0] != '\0' && r.id[0]);
 		return;
@@ -75,8 +77,8 @@ static void fuzz_request(char *text, struct arena *a)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct pairs pairs = { 0 };
-	struct err err = { 0 };
+	struct pairs pairs = {0};
+	struct err err = {0};
 	struct arena a;
 	enum rc rc = RC_OK;
 

@@ -93,8 +93,10 @@ static void test_names(void **state)
 
 	(void)state;
 	assert_string_equal(store_name(uuid, out), "ab/0190f3a2-1111-7abc-8def-0123456789ab");
-	assert_string_equal(store_uri(uuid, out), "/_store/ab/0190f3a2-1111-7abc-8def-0123456789ab");
-	assert_string_equal(store_log_uri(uuid, out), "/_store/log/ab/0190f3a2-1111-7abc-8def-0123456789ab");
+	assert_string_equal(
+	    store_uri(uuid, out), "/_store/ab/0190f3a2-1111-7abc-8def-0123456789ab");
+	assert_string_equal(
+	    store_log_uri(uuid, out), "/_store/log/ab/0190f3a2-1111-7abc-8def-0123456789ab");
 }
 
 /* A file that is there is never replaced. */
@@ -172,7 +174,7 @@ static int entries(const char *path)
 
 static bool rings(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	return poll(&p, 1, 0) == 1;
 }
@@ -212,12 +214,12 @@ static void test_doorbell(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_temp_to_file, setup, teardown),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test_setup_teardown(test_link_twice, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_named_file_keeps_its_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_doorbell, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_temp_to_file, setup, teardown),
+	    cmocka_unit_test(test_names),
+	    cmocka_unit_test_setup_teardown(test_link_twice, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_named_file_keeps_its_name, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_log, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_doorbell, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store and doorbell", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * The sniffer: what it says of common files, that its child is locked down and holds nothing of ours, and
- * that it gets over a child that dies.
+ * The sniffer: what it says of common files, that its child is locked down and holds nothing of
+ * ours, and that it gets over a child that dies.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -158,9 +158,9 @@ static void a_dead_child_is_replaced(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(common_files),
-		cmocka_unit_test(the_child_is_locked_down),
-		cmocka_unit_test(a_dead_child_is_replaced),
+	    cmocka_unit_test(common_files),
+	    cmocka_unit_test(the_child_is_locked_down),
+	    cmocka_unit_test(a_dead_child_is_replaced),
 	};
 
 	sniff_child(argc, argv);
