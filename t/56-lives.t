@@ -173,7 +173,8 @@ subtest 'job types are read again' => sub { reload(undef) };
 
 # A host that allows no sandbox: inside a user namespace that allows no further ones.
 subtest 'a host without sandboxes' => sub {
-	my @wrap = ('bwrap', '--dev-bind', '/', '/', '--unshare-user', '--disable-userns', '--');
+	my @wrap = ('bwrap', '--dev-bind', '/', '/', '--unshare-user', '--disable-userns',
+		'--die-with-parent', '--');
 	for my $mode (qw(require auto off)) {
 		my $p = processor($> == 0 ? 'nobody' : undef, config => { sandbox => $mode }, wrap => \@wrap);
 		$p->type('quick', "cat \"\$1\" >\"\$2/out.txt\" && pwd && exit 0\n");
