@@ -166,33 +166,43 @@ $(TOOL_A): $(TLIB_O) $(BUILD)/gen/list.tools
 	$(call say,AR,$@)
 	$(archive)
 
-link = $(Q)mkdir -p $(@D); $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
+# A program is put in place when it is whole: tests may be running the old one.
+link = $(Q)mkdir -p $(@D); $(CC) $(ALL_LDFLAGS) -o $@.new $(filter %.o,$^) \
 	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+put = $(Q)mv -f $@.new $@
 $(BUILD)/dropmill-web: $(BUILD)/obj/fcgi/main.o $(FCGI_A) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(FCGI_LIBS) $(ALL_LIBS)
+	$(put)
 $(BUILD)/dropmill-processor: $(BUILD)/obj/processor/main.o $(PROC_A) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(ALL_LIBS)
+	$(put)
 $(BUILD)/dropmill: $(CLI_O) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(ALL_LIBS)
+	$(put)
 $(BUILD)/dropmill-supervise: $(BUILD)/obj/cli/supervise.o $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(ALL_LIBS)
+	$(put)
 $(TOOLS): $(BUILD)/dropmill-%: $(BUILD)/obj/tools/%.o $(TOOL_A) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(ALL_LIBS)
+	$(put)
 $(UNITS): $(BUILD)/t/%: $(BUILD)/obj/t/unit/%.o $(FCGI_A) $(PROC_A) $(TOOL_A) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(CMOCKA_LIBS) $(FCGI_LIBS) $(ALL_LIBS)
+	$(put)
 $(REPLAYS): $(BUILD)/t/replay-%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/replay_main.o \
 		$(FCGI_A) $(PROC_A) $(TOOL_A) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(FCGI_LIBS) $(ALL_LIBS)
+	$(put)
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(FCGI_A) $(PROC_A) $(TOOL_A) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(FCGI_LIBS) $(ALL_LIBS)
+	$(put)
 
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(CORE_O) $(FCGI_O) $(PROC_O) $(CLI_O) $(TLIB_O) \
@@ -229,6 +239,7 @@ fuzzers: $(patsubst t/fuzz/%.c,$(FUZZDIR)/%,$(FUZZ_C))
 $(FUZZDIR)/%: $(BUILD)/obj/t/fuzz/%.o $(FCGI_A) $(PROC_A) $(TOOL_A) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) -fsanitize=fuzzer $(FCGI_LIBS) $(ALL_LIBS)
+	$(put)
 
 # ---- run -------------------------------------------------------------------------------------------
 # scripts/run becomes the supervisor, so that it is this make's own child and gets its signals.
