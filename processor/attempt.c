@@ -184,13 +184,14 @@ enum rc attempt_read(struct attempt *at, struct err *err)
 	return rc == RC_BUSY ? RC_OK : rc;
 }
 
-void attempt_reap(struct attempt *at)
+bool attempt_reap(struct attempt *at)
 {
-	if (at->pid <= 0 || waitpid(at->pid, NULL, WNOHANG) != at->pid)
-		return;
+	if (at->pid > 0 && waitpid(at->pid, NULL, WNOHANG) == 0)
+		return false;
 	at->pid = -1;
 	if (!at->ended)
 		at->dying = true;
+	return true;
 }
 
 bool attempt_settle(struct attempt *at, const struct host *h)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,19 +18,53 @@
 
 #define PARKING 256
 
-/* From the nursery if there is one; one that died is replaced. */
-static enum rc make_runner(struct nursery *nursery, const int fds[4], pid_t *pid, struct err *err)
+/* Longest that a send to a runner may take; one that is stopped must not stop us. */
+#define SEND_MAX_S 2
+
+/* Ways to a runner, each with a socket of its own: a nursery that died may have left a runner that
+ * we do not know, which ends when its socket does. */
+enum way { WAY_NURSERY, WAY_NEW_NURSERY, WAY_SPAWN, WAY_MAX };
+
+static enum rc make_runner(
+    enum way way, struct nursery *nursery, const int fds[4], pid_t *pid, struct err *err)
 {
-	if (nursery) {
-		if (nursery_fork(nursery, fds, pid, err) == RC_OK)
-			return RC_OK;
-		log_warn("%s; starting another", err->text);
-		if (nursery_open(nursery, err) == RC_OK &&
-		    nursery_fork(nursery, fds, pid, err) == RC_OK)
-			return RC_OK;
+	enum rc rc;
+
+	if (way == WAY_SPAWN) {
+		errno = nursery_spawn(RUNNER_ARGV0, fds, 4, pid);
+		return errno ? err_sys(err, "cannot start a runner") : RC_OK;
 	}
-	errno = nursery_spawn(RUNNER_ARGV0, fds, 4, pid);
-	return errno ? err_sys(err, "cannot start a runner") : RC_OK;
+	rc = way == WAY_NEW_NURSERY ? nursery_open(nursery, err) : RC_OK;
+	return rc ? rc : nursery_fork(nursery, fds, pid, err);
+}
+
+/* A runner and our end of its socket. */
+static enum rc reach_runner(
+    const struct launch *l, enum way way, pid_t *pid, int *sock, struct err *err)
+{
+	const struct timeval most = {.tv_sec = SEND_MAX_S};
+	int pair[2], fds[4] = {-1, -1, -1, -1};
+	enum rc rc = RC_OK;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, "cannot make a socket pair");
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+	const int from[4] = {pair[1], l->log, l->lock, l->work};
+	/* High up, so that none is overwritten before it is copied. */
+	for (int i = 0; i < 4 && !rc; i++)
+		if ((fds[i] = fcntl(from[i], F_DUPFD_CLOEXEC, PARKING)) < 0)
+			rc = err_sys(err, "cannot copy a descriptor");
+	if (!rc)
+		rc = make_runner(way, l->nursery, fds, pid, err);
+	for (int i = 0; i < 4; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	close(pair[1]);
+	if (rc)
+		close(pair[0]);
+	else
+		*sock = pair[0];
+	return rc;
 }
 
 static enum rc describe(const struct launch *l, int sock, struct err *err)
@@ -63,29 +98,28 @@ static enum rc describe(const struct launch *l, int sock, struct err *err)
 
 enum rc launch_runner(const struct launch *l, pid_t *pid, int *pidfd, int *sock, struct err *err)
 {
-	int pair[2], fds[4] = {-1, -1, -1, -1};
-	enum rc rc = RC_OK;
+	enum rc rc = RC_SYS;
 
-	*pid = -1;
-	*pidfd = -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, "cannot make a socket pair");
-	const int from[4] = {pair[1], l->log, l->lock, l->work};
-	/* High up, so that none is overwritten before it is copied. */
-	for (int i = 0; i < 4 && !rc; i++)
-		if ((fds[i] = fcntl(from[i], F_DUPFD_CLOEXEC, PARKING)) < 0)
-			rc = err_sys(err, "cannot copy a descriptor");
-	if (!rc)
-		rc = make_runner(l->nursery, fds, pid, err);
-	for (int i = 0; i < 4; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-	close(pair[1]);
-	*sock = pair[0];
-	if (!rc && (*pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0)
+	*pid = *pidfd = *sock = -1;
+	for (enum way way = l->nursery ? WAY_NURSERY : WAY_SPAWN; rc && way < WAY_MAX; way++) {
+		rc = reach_runner(l, way, pid, sock, err);
+		if (rc && way < WAY_SPAWN)
+			log_warn("%s; starting another", err->text);
+	}
+	if (rc) {
+		*pid = -1;
+		return rc;
+	}
+	if ((*pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0)
 		rc = err_sys(err, "cannot watch a runner");
 	if (!rc)
 		rc = describe(l, *sock, err);
+	/* One that died or stopped while it was told has crashed, which is not the host's fault. */
+	if (rc == RC_SYS && *pidfd >= 0) {
+		log_warn("%s", err->text);
+		kill(*pid, SIGKILL);
+		rc = RC_OK;
+	}
 	if (!rc) {
 		fcntl(*sock, F_SETFL, O_NONBLOCK);
 		return RC_OK;
@@ -95,10 +129,8 @@ enum rc launch_runner(const struct launch *l, pid_t *pid, int *pidfd, int *sock,
 	if (*pidfd >= 0)
 		close(*pidfd);
 	*pidfd = -1;
-	if (*pid > 0) {
-		kill(*pid, SIGKILL);
-		waitpid(*pid, NULL, 0);
-	}
+	kill(*pid, SIGKILL);
+	waitpid(*pid, NULL, 0);
 	*pid = -1;
 	return rc;
 }

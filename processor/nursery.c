@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@
 
 #define CONTROL 3
 #define PARKING 256
+/* Longest that we wait for an answer: a nursery that is stopped must not stop us. */
+#define ANSWER_MAX_S 2
 
 int nursery_spawn(const char *argv0, const int *fds, int count, pid_t *pid)
 {
@@ -78,6 +81,9 @@ enum rc nursery_open(struct nursery *n, struct err *err)
 	if (parked >= 0)
 		close(parked);
 	if (!errno) {
+		const struct timeval most = {.tv_sec = ANSWER_MAX_S};
+
+		setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
 		n->sock = pair[0];
 		return RC_OK;
 	}

@@ -53,8 +53,8 @@ static int on_runner_exit(sd_event_source *source, int fd, uint32_t revents, voi
 	if (r->messages)
 		on_message(NULL, 0, 0, r);
 	unwatch(&r->messages);
-	unwatch(&r->exit);
-	attempt_reap(&r->at);
+	if (attempt_reap(&r->at))
+		unwatch(&r->exit);
 	poke(r->sv);
 	return 0;
 }
