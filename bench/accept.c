@@ -1,7 +1,7 @@
 /*
- * The peer of the small-upload figure: what accepting a file costs at the least. PROCESSES loops, each
- * writing a new file of SIZE bytes, syncing it, linking it into another directory, syncing that, and
- * one durable commit; nothing is parsed, typed or recorded beyond that.
+ * The peer of the small-upload figure: what accepting a file costs at the least. PROCESSES loops,
+ * each writing a new file of SIZE bytes, syncing it, linking it into another directory, syncing
+ * that, and one durable commit; nothing is parsed, typed or recorded beyond that.
  *
  * usage: accept DIR PROCESSES SECONDS SIZE; prints accepted files per second.
  */
@@ -27,7 +27,7 @@ static struct config cfg;
 
 static void one(struct db *db, int in, int out, const char *body, size_t size)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	char name[UUID_SIZE], dir[3];
 	int fd, sub;
 
@@ -39,7 +39,8 @@ static void one(struct db *db, int in, int out, const char *body, size_t size)
 	sub = openat(out, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sub < 0 && mkdirat(out, dir, 0700) == 0)
 		sub = openat(out, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (sub < 0 || linkat(in, name, sub, name, 0) < 0 || unlinkat(in, name, 0) < 0 || fsync(sub) < 0 || close(sub) < 0)
+	if (sub < 0 || linkat(in, name, sub, name, 0) < 0 || unlinkat(in, name, 0) < 0 ||
+	    fsync(sub) < 0 || close(sub) < 0)
 		die(EX_IOERR, "cannot link a file");
 	if (db_begin(db, &err) != RC_OK ||
 	    db_exec(db, SQL_SETTING_PUT, DB_ARGS(DB_TEXT(name), DB_TEXT("x")), &err) != RC_OK ||
@@ -49,7 +50,7 @@ static void one(struct db *db, int in, int out, const char *body, size_t size)
 
 int main(int argc, char **argv)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct arena a;
 	int64_t *count;
 	int applied;
@@ -70,8 +71,10 @@ int main(int argc, char **argv)
 	count = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (int i = 0; i < processes; i++)
 		if (fork() == 0) {
-			int in = open(arena_printf(&a, "%s/in", argv[1]), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-			int out = open(arena_printf(&a, "%s/out", argv[1]), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			int in = open(
+			    arena_printf(&a, "%s/in", argv[1]), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			int out = open(arena_printf(&a, "%s/out", argv[1]),
+			    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 			int64_t end = clock_boot_ms() + seconds * 1000;
 			struct db *db;
 

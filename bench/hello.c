@@ -1,6 +1,6 @@
 /*
- * The peer of the page figures: a FastCGI program that answers "hello" and does nothing else, by the
- * same libfcgi in as many processes as the real pool, behind the same nginx settings.
+ * The peer of the page figures: a FastCGI program that answers "hello" and does nothing else, by
+ * the same libfcgi in as many processes as the real pool, behind the same nginx settings.
  *
  * usage: hello PROCESSES, with a listening socket on descriptor 0.
  */

@@ -25,8 +25,10 @@ void arena_clear(struct arena *a);
 void arena_release(struct arena *a);
 
 /* Uninitialised, and zeroed, memory of `size` bytes; size 0 gives a valid pointer. */
-void *arena_alloc(struct arena *a, size_t size) __attribute__((malloc, alloc_size(2), returns_nonnull));
-void *arena_zalloc(struct arena *a, size_t size) __attribute__((malloc, alloc_size(2), returns_nonnull));
+void *arena_alloc(struct arena *a, size_t size)
+    __attribute__((malloc, alloc_size(2), returns_nonnull));
+void *arena_zalloc(struct arena *a, size_t size)
+    __attribute__((malloc, alloc_size(2), returns_nonnull));
 
 /* Copies that end in NUL. arena_strdup(a, NULL) is NULL. */
 char *arena_strdup(struct arena *a, const char *s);

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum rc check_statement(struct db *db, enum sql_id id, check_report *report, void *arg, int64_t *bad,
-    struct err *err)
+static enum rc check_statement(
+    struct db *db, enum sql_id id, check_report *report, void *arg, int64_t *bad, struct err *err)
 {
 	struct db_cursor cur;
 	enum rc rc = db_query(db, &cur, id, DB_NO_ARGS, err);
@@ -23,8 +23,8 @@ static enum rc check_statement(struct db *db, enum sql_id id, check_report *repo
 	return rc == RC_DONE ? RC_OK : rc;
 }
 
-static void check_file(struct store *st, const char *uuid, int64_t size, check_report *report, void *arg,
-    int64_t *bad)
+static void check_file(
+    struct store *st, const char *uuid, int64_t size, check_report *report, void *arg, int64_t *bad)
 {
 	char text[96];
 	struct stat sb;
@@ -44,8 +44,8 @@ static void check_file(struct store *st, const char *uuid, int64_t size, check_r
 	++*bad;
 }
 
-static enum rc check_files(struct db *db, struct store *st, check_report *report, void *arg, int64_t *bad,
-    struct err *err)
+static enum rc check_files(
+    struct db *db, struct store *st, check_report *report, void *arg, int64_t *bad, struct err *err)
 {
 	char last[UUID_SIZE] = "";
 	bool more = true;
@@ -69,12 +69,12 @@ static enum rc check_files(struct db *db, struct store *st, check_report *report
 	return RC_OK;
 }
 
-enum rc check_run(struct db *db, struct store *st, check_report *report, void *arg, int64_t *bad,
-    struct err *err)
+enum rc check_run(
+    struct db *db, struct store *st, check_report *report, void *arg, int64_t *bad, struct err *err)
 {
-	static const enum sql_id checks[] = { SQL_CHECK_INTEGRITY, SQL_CHECK_FOREIGN_KEYS,
-		SQL_CHECK_COUNTERS, SQL_CHECK_LANES, SQL_CHECK_JOBS, SQL_CHECK_HISTORY, SQL_CHECK_FILES,
-		SQL_CHECK_SEARCH };
+	static const enum sql_id checks[] = {SQL_CHECK_INTEGRITY, SQL_CHECK_FOREIGN_KEYS,
+	    SQL_CHECK_COUNTERS, SQL_CHECK_LANES, SQL_CHECK_JOBS, SQL_CHECK_HISTORY, SQL_CHECK_FILES,
+	    SQL_CHECK_SEARCH};
 
 	*bad = 0;
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {

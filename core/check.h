@@ -12,8 +12,8 @@
 /* Called with a text that names what is wrong, such as "lane 1 inspect". */
 typedef void check_report(void *arg, const char *text);
 
-/* Counters, lanes, states, history, files and search entries agree; with a store, every file row has
- * its file in the right size. RC_OK means it could be checked; *bad counts the reports. */
+/* Counters, lanes, states, history, files and search entries agree; with a store, every file row
+ * has its file in the right size. RC_OK means it could be checked; *bad counts the reports. */
 enum rc check_run(struct db *db, struct store *st, check_report *report, void *arg, int64_t *bad,
     struct err *err);
 

@@ -20,17 +20,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <linux/magic.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/db_engine.h"
+#include "core/db_files.h"
+#include "core/db_sqlite.h"
 #include "core/log.h"
 #include "core/str.h"
 #include "core/turnstile.h"
@@ -50,26 +49,6 @@
 /* A lock held longer is worth a word, at most one in WARN_EVERY_US. */
 #define HELD_WARN_US 100000
 #define WARN_EVERY_US 10000000
-
-struct sqlite_conn {
-	sqlite3 *db;
-	struct turnstile turnstile;
-	sqlite3_stmt *begin, *begin_read, *commit, *rollback;
-	const char *file; /* where the write transaction began */
-	int line;
-	int64_t entered_us, warned_us;
-	int64_t wal_pages;     /* length of the log after the last commit, as the hook was told */
-	int64_t wal_next_push; /* length at which readers are waited for again */
-	bool inside, broken;
-	bool wal_new; /* set by the hook: this commit wrote */
-};
-
-struct sqlite_stmt {
-	sqlite3_stmt *s;
-	struct sqlite_conn *conn;
-	int n;
-	int index[]; /* of $1 … $n among SQLite's parameters */
-};
 
 /* ---- errors ------------------------------------------------------------------------------- */
 
@@ -91,7 +70,7 @@ static enum rc code_of(int code)
 	return RC_DB;
 }
 
-static enum rc sq_error(struct sqlite_conn *c, int code, const char *what, struct err *err)
+enum rc sqlite_error(struct sqlite_conn *c, int code, const char *what, struct err *err)
 {
 	if (code == SQLITE_NOMEM)
 		bug("out of memory in the database");
@@ -133,65 +112,6 @@ static void leave(struct sqlite_conn *c)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* Locks and shared memory do not work there, and SQLite cannot notice. */
-static enum rc refuse_network(const char *dir, struct err *err)
-{
-	static const struct {
-		unsigned type;
-		const char *name;
-	} remote[] = {
-	    {NFS_SUPER_MAGIC, "NFS"},
-	    {SMB_SUPER_MAGIC, "SMB"},
-	    {CIFS_SUPER_MAGIC, "CIFS"},
-	    {SMB2_SUPER_MAGIC, "SMB"},
-	    {AFS_SUPER_MAGIC, "AFS"},
-	    {AFS_FS_MAGIC, "AFS"},
-	    {CODA_SUPER_MAGIC, "Coda"},
-	    {CEPH_SUPER_MAGIC, "Ceph"},
-	    {OCFS2_SUPER_MAGIC, "OCFS2"},
-	};
-	struct statfs fs;
-
-	if (statfs(dir, &fs) < 0)
-		return err_sys(err, "cannot open the database's directory '%s'", dir);
-	for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
-		if ((unsigned)fs.f_type == remote[i].type)
-			return err_set(err, RC_INVALID,
-			    "database refused: '%s' is on a network filesystem (%s)", dir,
-			    remote[i].name);
-	return RC_OK;
-}
-
-/* Names of new files last only once their directory is synced; SQLite leaves that to whoever made
- * the log, who may be gone. */
-static enum rc sync_directory(const char *dir, struct err *err)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum rc rc = RC_OK;
-
-	if (fd < 0)
-		return err_sys(err, "cannot open the database's directory '%s'", dir);
-	if (fsync(fd) < 0)
-		rc = err_sys(err, "cannot sync the database's directory '%s'", dir);
-	close(fd);
-	return rc;
-}
-
-/* Several users of one group share the files; the log and its index take the database's mode when
- * they are made. Only the owner can change it, and need. */
-static void share_with_group(const char *database)
-{
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
-	struct stat st;
-	char path[4096];
-
-	for (int i = 0; i < 3; i++)
-		if (str_fmt(path, sizeof path, "%s%s", database, suffixes[i]) &&
-		    stat(path, &st) == 0 && (st.st_mode & 0777) != 0660 && chmod(path, 0660) < 0 &&
-		    errno != EPERM)
-			log_warn("cannot set the mode of '%s': %s", path, strerror(errno));
-}
-
 static int count_wal(void *arg, sqlite3 *db, const char *name, int pages)
 {
 	struct sqlite_conn *c = arg;
@@ -210,13 +130,13 @@ static enum rc ask(struct sqlite_conn *c, const char *sql, char *out, size_t siz
 	int code = sqlite3_prepare_v2(c->db, sql, -1, &s, NULL);
 
 	if (code != SQLITE_OK)
-		return sq_error(c, code, sql, err);
+		return sqlite_error(c, code, sql, err);
 	*out = '\0';
 	code = sqlite3_step(s);
 	if (code == SQLITE_ROW && sqlite3_column_text(s, 0))
 		snprintf(out, size, "%s", (const char *)sqlite3_column_text(s, 0));
 	code = sqlite3_finalize(s);
-	return code == SQLITE_OK ? RC_OK : sq_error(c, code, sql, err);
+	return code == SQLITE_OK ? RC_OK : sqlite_error(c, code, sql, err);
 }
 
 /*
@@ -319,7 +239,7 @@ static enum rc prepare_transactions(struct sqlite_conn *c, struct err *err)
 		    c->db, own[i].sql, -1, SQLITE_PREPARE_PERSISTENT, own[i].stmt, NULL);
 
 		if (code != SQLITE_OK)
-			return sq_error(c, code, own[i].sql, err);
+			return sqlite_error(c, code, own[i].sql, err);
 	}
 	return RC_OK;
 }
@@ -345,7 +265,7 @@ static enum rc set_up(struct sqlite_conn *c, const char *database, struct err *e
 
 	sqlite3_extended_result_codes(c->db, 1);
 	sqlite3_busy_timeout(c->db, BUSY_TIMEOUT_MS);
-	share_with_group(database);
+	db_share_with_group(database);
 	rc = set_options(c, err);
 	if (rc == RC_OK)
 		rc = use_wal(c, err);
@@ -378,7 +298,7 @@ static enum rc sq_open(const struct config *cfg, bool create, void **conn, struc
 	if (!str_fmt(path, sizeof path, "%s", cfg->database))
 		return err_set(err, RC_INVALID, "database path too long");
 	dir = dirname(path);
-	rc = refuse_network(dir, err);
+	rc = db_refuse_network(dir, err);
 	if (rc != RC_OK)
 		return rc;
 	if (!create && stat(cfg->database, &st) < 0 && errno == ENOENT)
@@ -398,7 +318,7 @@ static enum rc sq_open(const struct config *cfg, bool create, void **conn, struc
 	if (rc == RC_OK)
 		rc = set_up(c, cfg->database, err);
 	if (rc == RC_OK)
-		rc = sync_directory(dir, err);
+		rc = db_sync_directory(dir, err);
 	if (rc != RC_OK) {
 		sq_close(c);
 		return rc;
@@ -427,7 +347,7 @@ static enum rc sq_begin(void *conn, const char *file, int line, struct err *err)
 	code = run(c->begin);
 	if (code != SQLITE_OK) {
 		leave(c);
-		return sq_error(c, code, "cannot begin", err);
+		return sqlite_error(c, code, "cannot begin", err);
 	}
 	return RC_OK;
 }
@@ -437,7 +357,7 @@ static enum rc sq_begin_read(void *conn, struct err *err)
 	struct sqlite_conn *c = conn;
 	int code = run(c->begin_read);
 
-	return code == SQLITE_OK ? RC_OK : sq_error(c, code, "cannot begin", err);
+	return code == SQLITE_OK ? RC_OK : sqlite_error(c, code, "cannot begin", err);
 }
 
 static void sq_rollback(void *conn)
@@ -477,7 +397,7 @@ static void fold(struct sqlite_conn *c)
 	}
 	if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED)
 		return;
-	sq_error(c, code, "checkpoint failed", &err);
+	sqlite_error(c, code, "checkpoint failed", &err);
 	log_error("%s", err.text);
 }
 
@@ -503,7 +423,7 @@ static enum rc sq_commit(void *conn, bool durable, struct err *err)
 	enum rc rc;
 
 	if (code != SQLITE_OK) {
-		rc = sq_error(c, code, "commit failed", err);
+		rc = sqlite_error(c, code, "commit failed", err);
 		sq_rollback(c);
 		return rc;
 	}
@@ -527,127 +447,7 @@ static enum rc sq_checkpoint(void *conn, struct err *err)
 	code = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	sqlite3_busy_timeout(c->db, BUSY_TIMEOUT_MS);
 	leave(c);
-	return code == SQLITE_OK ? RC_OK : sq_error(c, code, "checkpoint failed", err);
-}
-
-/* ---- statements ----------------------------------------------------------------------------- */
-
-/* Parameters are $1 … $n and nothing else. To SQLite these are names, numbered as they appear, and
- * `$1::bigint` is another name. As many different ones as there are parameters, all of $1 … $n
- * found: then there is no other. */
-static enum rc sq_prepare(void *conn, const char *text, void **out, struct err *err)
-{
-	struct sqlite_conn *c = conn;
-	struct sqlite_stmt *st;
-	sqlite3_stmt *s;
-	const char *rest;
-	char name[16];
-	int n, code = sqlite3_prepare_v3(c->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s, &rest);
-
-	if (code != SQLITE_OK)
-		return sq_error(c, code, "", err);
-	if (!s || rest[strspn(rest, " \t\n;")]) {
-		sqlite3_finalize(s);
-		return err_set(err, RC_DB, "not one statement");
-	}
-	n = sqlite3_bind_parameter_count(s);
-	st = malloc(sizeof *st + (size_t)n * sizeof *st->index);
-	if (!st)
-		bug("out of memory");
-	*st = (struct sqlite_stmt){.s = s, .conn = c, .n = n};
-	for (int i = 0; i < n; i++) {
-		snprintf(name, sizeof name, "$%d", i + 1);
-		st->index[i] = sqlite3_bind_parameter_index(s, name);
-		if (st->index[i] == 0) {
-			sqlite3_finalize(s);
-			free(st);
-			return err_set(
-			    err, RC_DB, "parameters are not $1 to $%d: %s is missing", n, name);
-		}
-	}
-	*out = st;
-	return RC_OK;
-}
-
-static void sq_finalize(void *stmt)
-{
-	struct sqlite_stmt *st = stmt;
-
-	sqlite3_finalize(st->s);
-	free(st);
-}
-
-static bool sq_writes(void *stmt)
-{
-	return !sqlite3_stmt_readonly(((struct sqlite_stmt *)stmt)->s);
-}
-
-static size_t sq_parameters(void *stmt)
-{
-	return (size_t)((struct sqlite_stmt *)stmt)->n;
-}
-
-static enum rc sq_bind(void *stmt, size_t number, const struct db_arg *arg, struct err *err)
-{
-	struct sqlite_stmt *st = stmt;
-	int index = st->index[number - 1], code = SQLITE_MISUSE;
-
-	switch (arg->type) {
-	case DB_ARG_NULL:
-		code = sqlite3_bind_null(st->s, index);
-		break;
-	case DB_ARG_INT:
-		code = sqlite3_bind_int64(st->s, index, arg->i);
-		break;
-	case DB_ARG_TEXT:
-		code =
-		    sqlite3_bind_text64(st->s, index, arg->s, arg->len, SQLITE_STATIC, SQLITE_UTF8);
-		break;
-	}
-	return code == SQLITE_OK ? RC_OK : sq_error(st->conn, code, "cannot bind", err);
-}
-
-static enum rc sq_step(void *stmt, struct err *err)
-{
-	struct sqlite_stmt *st = stmt;
-	int code = sqlite3_step(st->s);
-
-	if (code == SQLITE_ROW)
-		return RC_OK;
-	return code == SQLITE_DONE ? RC_DONE : sq_error(st->conn, code, "", err);
-}
-
-/* Bindings go too: the texts belong to a caller who is leaving. */
-static void sq_reset(void *stmt)
-{
-	struct sqlite_stmt *st = stmt;
-
-	sqlite3_reset(st->s);
-	sqlite3_clear_bindings(st->s);
-}
-
-static int64_t sq_changes(void *conn)
-{
-	return sqlite3_changes64(((struct sqlite_conn *)conn)->db);
-}
-
-static int64_t sq_column_int(void *stmt, int column)
-{
-	return sqlite3_column_int64(((struct sqlite_stmt *)stmt)->s, column);
-}
-
-static const char *sq_column_text(void *stmt, int column, size_t *len)
-{
-	sqlite3_stmt *s = ((struct sqlite_stmt *)stmt)->s;
-	const char *text = (const char *)sqlite3_column_text(s, column);
-
-	*len = text ? (size_t)sqlite3_column_bytes(s, column) : 0;
-	return text;
-}
-
-static bool sq_column_null(void *stmt, int column)
-{
-	return sqlite3_column_type(((struct sqlite_stmt *)stmt)->s, column) == SQLITE_NULL;
+	return code == SQLITE_OK ? RC_OK : sqlite_error(c, code, "checkpoint failed", err);
 }
 
 static enum rc sq_script(void *conn, const char *text, struct err *err)
@@ -656,7 +456,7 @@ static enum rc sq_script(void *conn, const char *text, struct err *err)
 	int code = sqlite3_exec(c->db, text, NULL, NULL, NULL);
 
 	if (code != SQLITE_OK)
-		return sq_error(c, code, "script failed", err);
+		return sqlite_error(c, code, "script failed", err);
 	if (sqlite3_get_autocommit(c->db))
 		return err_set(err, RC_DB, "script ended its transaction");
 	return RC_OK;

@@ -14,7 +14,8 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERRO
 /* Name of the program in every line; borrowed, must stay valid. DROPMILL_DEBUG=1 shows debug. */
 void log_init(const char *program);
 
-/* Text appended to every following line, such as "req=4f…" or "job=12"; "" or NULL for none. Copied. */
+/* Text appended to every following line, such as "req=4f…" or "job=12"; "" or NULL for none.
+ * Copied. */
 void log_context(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_context_clear(void);
 

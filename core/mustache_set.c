@@ -180,7 +180,8 @@ static enum rc load_entry(struct mustache_set *set, const char *dir, const char 
 	if (S_ISDIR(st.st_mode))
 		return load_folder(
 		    set, path, arena_printf(&set->arena, "%s%s/", prefix, entry), deep + 1, err);
-	if (!S_ISREG(st.st_mode) || len <= SUFFIX_LEN || strcmp(entry + len - SUFFIX_LEN, SUFFIX) != 0)
+	if (!S_ISREG(st.st_mode) || len <= SUFFIX_LEN ||
+	    strcmp(entry + len - SUFFIX_LEN, SUFFIX) != 0)
 		return RC_OK;
 	return compile_file(set,
 	    arena_printf(&set->arena, "%s%.*s", prefix, (int)(len - SUFFIX_LEN), entry), path, err);

@@ -65,8 +65,14 @@ static bool scaled(const char *s, const struct unit *units, int64_t *out)
 bool str_duration(const char *s, int64_t *out_ms)
 {
 	static const struct unit units[] = {
-		{ "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "min", 60000 },
-		{ "h", 3600000 }, { "d", 86400000 }, { NULL, 0 },
+	    {"", 1000},
+	    {"ms", 1},
+	    {"s", 1000},
+	    {"m", 60000},
+	    {"min", 60000},
+	    {"h", 3600000},
+	    {"d", 86400000},
+	    {NULL, 0},
 	};
 
 	return scaled(s, units, out_ms);
@@ -75,12 +81,21 @@ bool str_duration(const char *s, int64_t *out_ms)
 bool str_size(const char *s, int64_t *out_bytes)
 {
 	static const struct unit units[] = {
-		{ "", 1 }, { "B", 1 },
-		{ "K", 1 << 10 }, { "KB", 1 << 10 }, { "KiB", 1 << 10 },
-		{ "M", 1 << 20 }, { "MB", 1 << 20 }, { "MiB", 1 << 20 },
-		{ "G", 1 << 30 }, { "GB", 1 << 30 }, { "GiB", 1 << 30 },
-		{ "T", INT64_C(1) << 40 }, { "TB", INT64_C(1) << 40 }, { "TiB", INT64_C(1) << 40 },
-		{ NULL, 0 },
+	    {"", 1},
+	    {"B", 1},
+	    {"K", 1 << 10},
+	    {"KB", 1 << 10},
+	    {"KiB", 1 << 10},
+	    {"M", 1 << 20},
+	    {"MB", 1 << 20},
+	    {"MiB", 1 << 20},
+	    {"G", 1 << 30},
+	    {"GB", 1 << 30},
+	    {"GiB", 1 << 30},
+	    {"T", INT64_C(1) << 40},
+	    {"TB", INT64_C(1) << 40},
+	    {"TiB", INT64_C(1) << 40},
+	    {NULL, 0},
 	};
 
 	return scaled(s, units, out_bytes);
@@ -88,8 +103,8 @@ bool str_size(const char *s, int64_t *out_bytes)
 
 bool str_bool(const char *s, bool *out)
 {
-	static const char *const yes[] = { "yes", "true", "on", "1" };
-	static const char *const no[] = { "no", "false", "off", "0" };
+	static const char *const yes[] = {"yes", "true", "on", "1"};
+	static const char *const no[] = {"no", "false", "off", "0"};
 
 	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
 		if (strcmp(s, yes[i]) == 0) {
@@ -107,7 +122,12 @@ bool str_bool(const char *s, bool *out)
 /* Length of the well-formed character at p, and its code point; 0 if there is none. */
 static size_t utf8_char(const unsigned char *p, size_t left, uint32_t *cp)
 {
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t n = p[0] < 0x80   ? 1
+		   : p[0] < 0xc2 ? 0
+		   : p[0] < 0xe0 ? 2
+		   : p[0] < 0xf0 ? 3
+		   : p[0] < 0xf5 ? 4
+				 : 0;
 
 	if (!n || n > left)
 		return 0;
@@ -144,7 +164,8 @@ bool str_utf8(const char *s, size_t len)
 static bool invisible(uint32_t cp)
 {
 	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x200b && cp <= 0x200f) ||
-	    (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0x061c || cp == 0xfeff;
+	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0x061c ||
+	       cp == 0xfeff;
 }
 
 bool str_clean_name(const char *s, size_t len, char out[static 256])
@@ -178,7 +199,7 @@ bool str_clean_name(const char *s, size_t len, char out[static 256])
 
 char *str_bytes(int64_t bytes, char out[static 16])
 {
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
 	double n = (double)bytes;
 	size_t u = 0;
 

@@ -15,7 +15,8 @@ bool str_int(const char *s, int64_t min, int64_t max, int64_t *out);
 /* "30s", "2m", "1h", "30d", "500ms"; a bare number is seconds. Milliseconds in *out. */
 bool str_duration(const char *s, int64_t *out_ms);
 
-/* "64K", "512M", "2G", "1T" (powers of 1024), a trailing "B" or "iB" allowed; a bare number is bytes. */
+/* "64K", "512M", "2G", "1T" (powers of 1024), a trailing "B" or "iB" allowed; a bare number is
+ * bytes. */
 bool str_size(const char *s, int64_t *out_bytes);
 
 /* "yes/no", "true/false", "on/off", "1/0". */
@@ -26,7 +27,8 @@ bool str_utf8(const char *s, size_t len);
 
 /* Make a display name of an uploaded name: the part after the last / or \, control characters and
  * the marks that turn text direction removed, invalid UTF-8 refused, cut to 255 bytes at a
- * character boundary. out holds 256. False: nothing usable is left (empty, ".", "..") or not UTF-8. */
+ * character boundary. out holds 256. False: nothing usable is left (empty, ".", "..") or not UTF-8.
+ */
 bool str_clean_name(const char *s, size_t len, char out[static 256]);
 
 /* "1.4 MB"-like text of a byte count (powers of 1000, one decimal under 10), into out. */
@@ -36,6 +38,7 @@ char *str_bytes(int64_t bytes, char out[static 16]);
 char *str_count(int64_t n, char out[static 32]);
 
 /* snprintf into a fixed buffer; false if it did not fit. */
-bool str_fmt(char *out, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4), warn_unused_result));
+bool str_fmt(char *out, size_t size, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4), warn_unused_result));
 
 #endif

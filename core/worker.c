@@ -50,7 +50,8 @@ static enum rc note_boot(struct db *db, struct err *err)
 	return rc;
 }
 
-enum rc worker_begin(struct db *db, const char *name, const char *about_json, int64_t *id, struct err *err)
+enum rc worker_begin(
+    struct db *db, const char *name, const char *about_json, int64_t *id, struct err *err)
 {
 	struct db_cursor cur;
 	enum rc rc = note_boot(db, err);
@@ -68,7 +69,8 @@ enum rc worker_begin(struct db *db, const char *name, const char *about_json, in
 
 enum rc worker_beat(struct db *db, int64_t id, int64_t running, struct err *err)
 {
-	return db_exec(db, SQL_WORKER_BEAT, DB_ARGS(DB_INT(id), DB_INT(running), DB_INT(clock_wall_ms())), err);
+	return db_exec(db, SQL_WORKER_BEAT,
+	    DB_ARGS(DB_INT(id), DB_INT(running), DB_INT(clock_wall_ms())), err);
 }
 
 enum rc worker_end(struct db *db, int64_t id, struct err *err)
@@ -94,12 +96,12 @@ enum rc worker_list(struct db *db, struct arena *a, struct worker **out, size_t 
 	*out = arena_alloc(a, sizeof **out * WORKERS_MAX);
 	while (*n < WORKERS_MAX && (rc = db_next(&cur, err)) == RC_OK)
 		(*out)[(*n)++] = (struct worker){
-			.id = db_int(&cur, 0),
-			.name = arena_strdup(a, db_text(&cur, 1, NULL)),
-			.about = arena_strdup(a, db_text(&cur, 2, NULL)),
-			.running = db_int(&cur, 3),
-			.started_at = db_int(&cur, 4),
-			.seen_at = db_int(&cur, 5),
+		    .id = db_int(&cur, 0),
+		    .name = arena_strdup(a, db_text(&cur, 1, NULL)),
+		    .about = arena_strdup(a, db_text(&cur, 2, NULL)),
+		    .running = db_int(&cur, 3),
+		    .started_at = db_int(&cur, 4),
+		    .seen_at = db_int(&cur, 5),
 		};
 	db_finish(&cur);
 	return rc == RC_OK || rc == RC_DONE ? RC_OK : rc;

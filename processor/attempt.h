@@ -55,7 +55,8 @@ void attempt_release(struct attempt *at, struct host *h);
 /* Read the runner's messages. Sets progressed, ended. RC_DONE: the runner has closed its end. */
 enum rc attempt_read(struct attempt *at, struct err *err);
 
-/* The runner has ended: reap it. If it said nothing, `dying` is set. False: it is not quite gone. */
+/* The runner has ended: reap it. If it said nothing, `dying` is set. False: it is not quite gone.
+ */
 bool attempt_reap(struct attempt *at);
 /* Whether what a runner left without a word is gone by now; then the attempt is `ended`. */
 bool attempt_settle(struct attempt *at, const struct host *h);

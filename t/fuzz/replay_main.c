@@ -1,7 +1,7 @@
 /*
  * Runs a fuzz target over files instead of under a fuzzer: one TAP line per file or directory entry
- * given. `make test` replays the corpus with it, so that an input which once broke something is tried
- * again on every machine, clang or not. A crash ends the program, which fails the test.
+ * given. `make test` replays the corpus with it, so that an input which once broke something is
+ * tried again on every machine, clang or not. A crash ends the program, which fails the test.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -31,8 +31,8 @@ static void integers_are_read_whole_or_not_at_all(void **state)
 	assert_true(str_int("-12", -20, 10, &n) && n == -12);
 	assert_true(str_int("9223372036854775807", 0, INT64_MAX, &n) && n == INT64_MAX);
 	n = 7;
-	static const char *const bad[] = { "", "-", " 1", "1 ", "1x", "+1", "0x10", "11", "-1", "--1",
-		"9223372036854775808", "99999999999999999999999" };
+	static const char *const bad[] = {"", "-", " 1", "1 ", "1x", "+1", "0x10", "11", "-1",
+	    "--1", "9223372036854775808", "99999999999999999999999"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_false(str_int(bad[i], 0, 10, &n));
 	assert_int_equal(n, 7);
@@ -51,7 +51,8 @@ static void durations_and_sizes_have_units(void **state)
 	assert_true(str_size("64K", &n) && n == 65536);
 	assert_true(str_size("2G", &n) && n == INT64_C(2147483648));
 	assert_true(str_size("10MiB", &n) && n == 10485760);
-	static const char *const bad[] = { "", "s", "M", "-1s", "1.5G", "1 G", "1g", "99999999999T", "5w" };
+	static const char *const bad[] = {
+	    "", "s", "M", "-1s", "1.5G", "1 G", "1g", "99999999999T", "5w"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_false(str_duration(bad[i], &n));
 		assert_false(str_size(bad[i], &n));
@@ -63,8 +64,8 @@ static void utf8_is_checked_strictly(void **state)
 	(void)state;
 	assert_true(str_utf8("M\xc3\xa4rz \xf0\x9f\x98\x80", 10));
 	assert_true(str_utf8("", 0));
-	static const char *const bad[] = { "\xc0\x80", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff",
-		"\xc3", "a\x80", "\xf0\x9f\x98" };
+	static const char *const bad[] = {"\xc0\x80", "\xe0\x80\xaf", "\xed\xa0\x80",
+	    "\xf4\x90\x80\x80", "\xff", "\xc3", "a\x80", "\xf0\x9f\x98"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_false(str_utf8(bad[i], strlen(bad[i])));
 	assert_false(str_utf8("a\0b", 3));
@@ -75,19 +76,19 @@ static void names_are_cleaned_for_display(void **state)
 	static const struct {
 		const char *in, *out; /* out NULL: refused */
 	} cases[] = {
-		{ "a.csv", "a.csv" },
-		{ "../../etc/passwd", "passwd" },
-		{ "C:\\Users\\me\\report.pdf", "report.pdf" },
-		{ "  spaced  name.txt ", "spaced  name.txt" },
-		{ "new\nline\r.txt", "newline.txt" },
-		{ "\xe2\x80\xaegnp.exe", "gnp.exe" },
-		{ "quo\"te's.csv", "quo\"te's.csv" },
-		{ "..", NULL },
-		{ ".", NULL },
-		{ "dir/", NULL },
-		{ "", NULL },
-		{ "\x01\x02", NULL },
-		{ "bad\xff.txt", NULL },
+	    {"a.csv", "a.csv"},
+	    {"../../etc/passwd", "passwd"},
+	    {"C:\\Users\\me\\report.pdf", "report.pdf"},
+	    {"  spaced  name.txt ", "spaced  name.txt"},
+	    {"new\nline\r.txt", "newline.txt"},
+	    {"\xe2\x80\xaegnp.exe", "gnp.exe"},
+	    {"quo\"te's.csv", "quo\"te's.csv"},
+	    {"..", NULL},
+	    {".", NULL},
+	    {"dir/", NULL},
+	    {"", NULL},
+	    {"\x01\x02", NULL},
+	    {"bad\xff.txt", NULL},
 	};
 	char out[256], longer[400];
 
@@ -167,7 +168,7 @@ static void durations_read_well(void **state)
 static void uuids_sort_by_time_and_differ(void **state)
 {
 	char a[UUID_SIZE], b[UUID_SIZE];
-	struct timespec pause = { .tv_nsec = 2000000 };
+	struct timespec pause = {.tv_nsec = 2000000};
 
 	(void)state;
 	uuid_new(a);
@@ -199,7 +200,9 @@ static void an_arena_gives_separate_aligned_memory(void **state)
 			memset(p, round, size);
 			last = p;
 		}
-		assert_string_equal(arena_printf(&a, "%s-%d", "x", round), round == 0 ? "x-0" : round == 1 ? "x-1" : "x-2");
+		assert_string_equal(arena_printf(&a, "%s-%d", "x", round), round == 0   ? "x-0"
+									   : round == 1 ? "x-1"
+											: "x-2");
 		assert_null(arena_strdup(&a, NULL));
 		arena_clear(&a);
 	}
@@ -252,7 +255,7 @@ static void states_follow_the_table(void **state)
 
 static void errors_carry_code_and_text(void **state)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 
 	(void)state;
 	assert_int_equal(err_set(&err, RC_INVALID, "bad \"%s\"", "x"), RC_INVALID);
@@ -270,20 +273,20 @@ static void errors_carry_code_and_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(integers_are_read_whole_or_not_at_all),
-		cmocka_unit_test(durations_and_sizes_have_units),
-		cmocka_unit_test(utf8_is_checked_strictly),
-		cmocka_unit_test(names_are_cleaned_for_display),
-		cmocka_unit_test(byte_counts_read_well),
-		cmocka_unit_test(counts_have_thousands),
-		cmocka_unit_test(iso_times_equal_the_c_library),
-		cmocka_unit_test(durations_read_well),
-		cmocka_unit_test(uuids_sort_by_time_and_differ),
-		cmocka_unit_test(an_arena_gives_separate_aligned_memory),
-		cmocka_unit_test(a_buffer_grows_and_ends_in_nul),
-		cmocka_unit_test(urls_are_escaped),
-		cmocka_unit_test(states_follow_the_table),
-		cmocka_unit_test(errors_carry_code_and_text),
+	    cmocka_unit_test(integers_are_read_whole_or_not_at_all),
+	    cmocka_unit_test(durations_and_sizes_have_units),
+	    cmocka_unit_test(utf8_is_checked_strictly),
+	    cmocka_unit_test(names_are_cleaned_for_display),
+	    cmocka_unit_test(byte_counts_read_well),
+	    cmocka_unit_test(counts_have_thousands),
+	    cmocka_unit_test(iso_times_equal_the_c_library),
+	    cmocka_unit_test(durations_read_well),
+	    cmocka_unit_test(uuids_sort_by_time_and_differ),
+	    cmocka_unit_test(an_arena_gives_separate_aligned_memory),
+	    cmocka_unit_test(a_buffer_grows_and_ends_in_nul),
+	    cmocka_unit_test(urls_are_escaped),
+	    cmocka_unit_test(states_follow_the_table),
+	    cmocka_unit_test(errors_carry_code_and_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,9 +36,10 @@ static sqlite3 *open_raw(void)
 	sqlite3 *raw;
 
 	/* Both parts open at once, and one of them recovers the log: the other waits. */
-	if (sqlite3_open(fixture_path, &raw) != SQLITE_OK || sqlite3_busy_timeout(raw, 5000) != SQLITE_OK ||
-	    sqlite3_exec(raw, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = OFF", NULL, NULL, NULL) !=
-	        SQLITE_OK)
+	if (sqlite3_open(fixture_path, &raw) != SQLITE_OK ||
+	    sqlite3_busy_timeout(raw, 5000) != SQLITE_OK ||
+	    sqlite3_exec(raw, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = OFF", NULL, NULL,
+		NULL) != SQLITE_OK)
 		abort();
 	sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	return raw;

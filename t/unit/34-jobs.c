@@ -25,7 +25,8 @@ static struct config cfg;
 static struct arena arena;
 static struct db *db;
 static struct err err;
-static const struct scope other_org = { .org_id = 2, .project_id = 2, .user_id = 2, .user_name = "eve" };
+static const struct scope other_org = {
+    .org_id = 2, .project_id = 2, .user_id = 2, .user_name = "eve"};
 
 #define OK(call) assert_rc((call), RC_OK, __LINE__)
 #define RC(expected, call) assert_rc((call), (expected), __LINE__)
@@ -33,7 +34,8 @@ static const struct scope other_org = { .org_id = 2, .project_id = 2, .user_id =
 static void assert_rc(enum rc rc, enum rc expected, int line)
 {
 	if (rc != expected)
-		fail_msg("line %d: %s instead of %s: %s", line, rc_name(rc), rc_name(expected), err.text);
+		fail_msg("line %d: %s instead of %s: %s", line, rc_name(rc), rc_name(expected),
+		    err.text);
 }
 
 static int remove_entry(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
@@ -81,8 +83,11 @@ static int teardown(void **state)
 /* A job of a type with a priority; its id. */
 static int64_t make(const char *type, int64_t priority, const char *name, int64_t max_retries)
 {
-	struct job_new job = { .name = name, .job_type = type, .type_version = 1, .priority = priority,
-		.max_retries = max_retries };
+	struct job_new job = {.name = name,
+	    .job_type = type,
+	    .type_version = 1,
+	    .priority = priority,
+	    .max_retries = max_retries};
 
 	OK(db_begin(db, &err));
 	OK(job_create(db, &scope_local, &job, 1, &err));
@@ -103,7 +108,7 @@ static struct job look(int64_t id)
 /* Claim up to `want` of the types a and b. */
 static size_t take(size_t want, struct claim **out)
 {
-	struct claim_slot slots[] = { { "a", -1 }, { "b", -1 } };
+	struct claim_slot slots[] = {{"a", -1}, {"b", -1}};
 	size_t n;
 
 	OK(db_begin(db, &err));
@@ -123,15 +128,18 @@ static enum rc end(const struct claim *c, const struct claim_end *how)
 }
 
 #define NO_FIGURES .cpu_ms = -1, .peak_bytes = -1, .log_bytes = -1
-static const struct claim_end completed = { .action = JOB_COMPLETE, .result = "fine", NO_FIGURES };
-static const struct claim_end failed = { .action = JOB_FAIL, .error = "broken", NO_FIGURES };
-static const struct claim_end cancelled = { .action = JOB_CANCEL, NO_FIGURES };
-static const struct claim_end lost = { .action = JOB_RELEASE, .error = "lost", .counts = true, NO_FIGURES };
+static const struct claim_end completed = {.action = JOB_COMPLETE, .result = "fine", NO_FIGURES};
+static const struct claim_end failed = {.action = JOB_FAIL, .error = "broken", NO_FIGURES};
+static const struct claim_end cancelled = {.action = JOB_CANCEL, NO_FIGURES};
+static const struct claim_end lost = {
+    .action = JOB_RELEASE, .error = "lost", .counts = true, NO_FIGURES};
 
 static void a_job_is_found_by_id_and_uuid_only_in_its_org(void **state)
 {
-	struct file file = { .name = "in.csv", .content_type = "text/csv", .size_bytes = 5, .job_id = 0 };
-	struct job_new new = { .name = "in.csv", .job_type = "a", .type_version = 3, .files = &file, .file_count = 1 };
+	struct file file = {
+	    .name = "in.csv", .content_type = "text/csv", .size_bytes = 5, .job_id = 0};
+	struct job_new new = {
+	    .name = "in.csv", .job_type = "a", .type_version = 3, .files = &file, .file_count = 1};
 	struct job by_uuid;
 	struct file *files;
 	struct job_event *events;
@@ -199,7 +207,7 @@ static void walk(const struct job_filter *base, const int64_t *expect, size_t co
 
 static void pages_show_every_job_once_in_both_directions(void **state)
 {
-	static const char *const words[] = { "report", "photo", "M\xc3\xa4rz", "50%_off\"quoted\"" };
+	static const char *const words[] = {"report", "photo", "M\xc3\xa4rz", "50%_off\"quoted\""};
 	enum { N = 100 };
 	int64_t ids[N], expect[N];
 
@@ -213,9 +221,12 @@ static void pages_show_every_job_once_in_both_directions(void **state)
 			OK(job_act(db, &scope_local, ids[i], JOB_CANCEL, NULL, &err));
 	}
 	for (int variant = 0; variant < 64; variant++) {
-		struct job_filter f = { .limit = 7, .oldest_first = variant & 1, .by_status = variant & 2,
-			.status = JOB_CANCELLED, .job_type = variant & 4 ? "b" : NULL,
-			.q = variant >> 3 ? words[(variant >> 3) % 4] : NULL };
+		struct job_filter f = {.limit = 7,
+		    .oldest_first = variant & 1,
+		    .by_status = variant & 2,
+		    .status = JOB_CANCELLED,
+		    .job_type = variant & 4 ? "b" : NULL,
+		    .q = variant >> 3 ? words[(variant >> 3) % 4] : NULL};
 		size_t count = 0;
 
 		for (int k = 0; k < N; k++) {
@@ -227,16 +238,16 @@ static void pages_show_every_job_once_in_both_directions(void **state)
 		}
 		walk(&f, expect, count);
 	}
-	struct job_filter f = { .limit = 101 };
+	struct job_filter f = {.limit = 101};
 	struct job_page page;
 
 	RC(RC_INVALID, job_list(db, &scope_local, &f, &arena, &page, &err));
-	f = (struct job_filter){ .q = "ab" };
+	f = (struct job_filter){.q = "ab"};
 	RC(RC_INVALID, job_list(db, &scope_local, &f, &arena, &page, &err));
-	f = (struct job_filter){ .q = "nothing like it" };
+	f = (struct job_filter){.q = "nothing like it"};
 	OK(job_list(db, &scope_local, &f, &arena, &page, &err));
 	assert_int_equal(page.n, 0);
-	f = (struct job_filter){ 0 };
+	f = (struct job_filter){0};
 	OK(job_list(db, &other_org, &f, &arena, &page, &err));
 	assert_int_equal(page.n, 0);
 	f.q = "report";
@@ -267,9 +278,15 @@ static void an_action_happens_once_and_is_counted(void **state)
 
 static void a_finished_attempt_is_recorded_with_its_outputs(void **state)
 {
-	struct file out = { .name = "profile.json", .content_type = "application/json", .size_bytes = 9 };
-	struct claim_end how = { .action = JOB_COMPLETE, .result = "9 rows", .outputs = &out, .output_count = 1,
-		.cpu_ms = 12, .peak_bytes = 4096, .log_bytes = 3 };
+	struct file out = {
+	    .name = "profile.json", .content_type = "application/json", .size_bytes = 9};
+	struct claim_end how = {.action = JOB_COMPLETE,
+	    .result = "9 rows",
+	    .outputs = &out,
+	    .output_count = 1,
+	    .cpu_ms = 12,
+	    .peak_bytes = 4096,
+	    .log_bytes = 3};
 	int64_t id = make("a", 0, "x", 0);
 	struct job_page page;
 	struct file *files;
@@ -284,9 +301,10 @@ static void a_finished_attempt_is_recorded_with_its_outputs(void **state)
 	assert_int_equal(look(id).status, JOB_PROCESSING);
 	assert_int_equal(take(5, &c), 0);
 	assert_true(look(id).started_at > 0);
-	OK(job_list(db, &scope_local, &(struct job_filter){ 0 }, &arena, &page, &err));
-	RC(RC_NOTFOUND, claim_state(db, id, "00000000000000000000000000000000", &(enum job_status){ 0 }, &err));
-	struct claim held = { .job.id = id };
+	OK(job_list(db, &scope_local, &(struct job_filter){0}, &arena, &page, &err));
+	RC(RC_NOTFOUND,
+	    claim_state(db, id, "00000000000000000000000000000000", &(enum job_status){0}, &err));
+	struct claim held = {.job.id = id};
 	struct db_cursor cur;
 
 	OK(db_one(db, &cur, SQL_CLAIM_EXPIRED, DB_ARGS(DB_INT(INT64_MAX), DB_INT(1)), &err));
@@ -299,7 +317,7 @@ static void a_finished_attempt_is_recorded_with_its_outputs(void **state)
 	assert_int_equal(look(id).files_out, 1);
 	assert_int_equal(look(id).cpu_ms, 12);
 	assert_string_equal(look(id).result, "9 rows");
-	OK(job_list(db, &scope_local, &(struct job_filter){ 0 }, &arena, &page, &err));
+	OK(job_list(db, &scope_local, &(struct job_filter){0}, &arena, &page, &err));
 	OK(job_outputs(db, &scope_local, &page, &arena, &files, &n, &err));
 	assert_int_equal(n, 1);
 	assert_string_equal(files[0].uuid, out.uuid);
@@ -308,7 +326,8 @@ static void a_finished_attempt_is_recorded_with_its_outputs(void **state)
 
 static void a_stale_token_changes_nothing(void **state)
 {
-	struct claim_progress p = { .percent = 50, .step = "half", .total = -1, .processed = -1, .rejected = -1 };
+	struct claim_progress p = {
+	    .percent = 50, .step = "half", .total = -1, .processed = -1, .rejected = -1};
 	int64_t id = make("a", 0, "x", 2);
 	struct claim *first, *second;
 	int64_t n, due;
@@ -365,7 +384,8 @@ static void a_cancelled_job_runs_again_only_when_its_processes_are_gone(void **s
 
 static void retries_end_and_a_hand_back_costs_nothing(void **state)
 {
-	struct claim_end hand_back = { .action = JOB_RELEASE, .error = "the processor stops", NO_FIGURES };
+	struct claim_end hand_back = {
+	    .action = JOB_RELEASE, .error = "the processor stops", NO_FIGURES};
 	int64_t id = make("a", 0, "x", 1);
 	struct claim *c;
 
@@ -392,8 +412,11 @@ static void retries_end_and_a_hand_back_costs_nothing(void **state)
 
 static void the_third_crash_is_the_last(void **state)
 {
-	struct claim_end crash = { .action = JOB_RELEASE, .error = "runner died", .counts = true, .crashed = true,
-		NO_FIGURES };
+	struct claim_end crash = {.action = JOB_RELEASE,
+	    .error = "runner died",
+	    .counts = true,
+	    .crashed = true,
+	    NO_FIGURES};
 	int64_t id = make("a", 0, "poison", 100);
 	struct claim *c;
 
@@ -428,7 +451,7 @@ static void priority_then_turns_then_age(void **state)
 	for (size_t i = 0; i < n; i++) {
 		of_b += strcmp(c[i].job.job_type, "b") == 0;
 		assert_true(c[i].job.id == b[0] || c[i].job.id == b[1] || c[i].job.id == b[2] ||
-		    c[i].job.id == low[0] || c[i].job.id == low[1]);
+			    c[i].job.id == low[0] || c[i].job.id == low[1]);
 	}
 	assert_in_range(of_b, 2, 3);
 	n = take(100, &c);
@@ -437,7 +460,7 @@ static void priority_then_turns_then_age(void **state)
 
 static void a_host_takes_no_more_of_a_type_than_it_has_slots(void **state)
 {
-	struct claim_slot slots[] = { { "a", 2 }, { "b", -1 } };
+	struct claim_slot slots[] = {{"a", 2}, {"b", -1}};
 	struct claim *c;
 	size_t n;
 
@@ -456,7 +479,8 @@ static void a_host_takes_no_more_of_a_type_than_it_has_slots(void **state)
 
 static void a_delayed_job_waits_for_its_time(void **state)
 {
-	struct job_new job = { .name = "x", .job_type = "a", .type_version = 1, .run_at = clock_wall_ms() + 150 };
+	struct job_new job = {
+	    .name = "x", .job_type = "a", .type_version = 1, .run_at = clock_wall_ms() + 150};
 	int64_t n, due, at;
 	struct claim *c;
 
@@ -523,20 +547,20 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_job_is_found_by_id_and_uuid_only_in_its_org),
-		TEST(pages_show_every_job_once_in_both_directions),
-		TEST(an_action_happens_once_and_is_counted),
-		TEST(a_finished_attempt_is_recorded_with_its_outputs),
-		TEST(a_stale_token_changes_nothing),
-		TEST(a_cancelled_job_runs_again_only_when_its_processes_are_gone),
-		TEST(retries_end_and_a_hand_back_costs_nothing),
-		TEST(the_third_crash_is_the_last),
-		TEST(priority_then_turns_then_age),
-		TEST(a_host_takes_no_more_of_a_type_than_it_has_slots),
-		TEST(a_delayed_job_waits_for_its_time),
-		TEST(deleting_a_running_job_leaves_nothing_behind),
-		TEST(a_repeated_request_gets_the_first_answer),
-		cmocka_unit_test(back_off_doubles_and_is_bounded),
+	    TEST(a_job_is_found_by_id_and_uuid_only_in_its_org),
+	    TEST(pages_show_every_job_once_in_both_directions),
+	    TEST(an_action_happens_once_and_is_counted),
+	    TEST(a_finished_attempt_is_recorded_with_its_outputs),
+	    TEST(a_stale_token_changes_nothing),
+	    TEST(a_cancelled_job_runs_again_only_when_its_processes_are_gone),
+	    TEST(retries_end_and_a_hand_back_costs_nothing),
+	    TEST(the_third_crash_is_the_last),
+	    TEST(priority_then_turns_then_age),
+	    TEST(a_host_takes_no_more_of_a_type_than_it_has_slots),
+	    TEST(a_delayed_job_waits_for_its_time),
+	    TEST(deleting_a_running_job_leaves_nothing_behind),
+	    TEST(a_repeated_request_gets_the_first_answer),
+	    cmocka_unit_test(back_off_doubles_and_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -249,8 +249,9 @@ static void output_cannot_be_hidden(void **state)
 	struct run *r = new_run();
 
 	(void)state;
-	run_script(r, "cd /job/out; i=0; while :; do mkdir d$i && head -c 1000000 /dev/zero > d$i/f &&"
-		      " chmod 0 d$i; i=$((i+1)); sleep 0.02; done");
+	run_script(r,
+	    "cd /job/out; i=0; while :; do mkdir d$i && head -c 1000000 /dev/zero > d$i/f &&"
+	    " chmod 0 d$i; i=$((i+1)); sleep 0.02; done");
 	assert_int_equal(r->end.cause, RUN_OUTPUT);
 	free(r);
 }

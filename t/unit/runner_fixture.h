@@ -1,6 +1,6 @@
 /*
- * One run of a runner as its supervisor sees it: a description is sent, messages are collected. Each
- * run has a work directory below `top`, and an input called "in put.txt".
+ * One run of a runner as its supervisor sees it: a description is sent, messages are collected.
+ * Each run has a work directory below `top`, and an input called "in put.txt".
  */
 #ifndef T_UNIT_RUNNER_FIXTURE_H
 #define T_UNIT_RUNNER_FIXTURE_H
