@@ -1,13 +1,12 @@
 /*
  * The database layer beside SQLite alone.
  *
- *   db commits DIR SECONDS   durable commits per second by 1 to 8 writers: through core/db.c, and
- * by a bare loop that does the same syscalls and no more: one flock, one prepared INSERT, a
- * checkpoint per 1,000 pages, the log synced after the lock db full DIR SECONDS      the same with
- * synchronous = FULL in the bare loop, as SQLite does it by itself db pages DATABASE microseconds
- * of a list page of 25 jobs: newest, deep, filtered, searched; on databases of different size they
- * should differ little db claims DATABASE       jobs claimed and completed per second, sixteen a
- * commit, no child started
+ *   db commits DIR SECONDS   durable commits per second by 1 to 8 writers: through core/db.c, and by a
+ *                            bare loop that does the same syscalls and no more: one flock, one
+ *                            prepared INSERT, a checkpoint per 1,000 pages, the log synced after the lock
+ *   db full DIR SECONDS      the same with synchronous = FULL in the bare loop, as SQLite does it
+ *   db pages DATABASE        microseconds of a list page of 25 jobs: newest, deep, filtered, searched;
+ *                            on databases of different size they should differ little
  *
  * Prints one line per figure: a name, our figure, and the bare one where there is one.
  */
@@ -24,7 +23,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "core/claim.h"
+#include "core/job.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/migrate.h"
@@ -258,46 +257,6 @@ static int bench_pages(void)
 	return 0;
 }
 
-/* ---- claims -------------------------------------------------------------------------------------
- */
-
-static int bench_claims(void)
-{
-	struct db *db = open_db();
-	struct arena a;
-	int64_t since = clock_boot_us(), worker, done = 0;
-	size_t n = 1;
-
-	arena_init(&a);
-	check(db_begin(db, &err));
-	check(worker_begin(db, "bench", "{}", &worker, &err));
-	check(db_commit(db, &err));
-	while (n && clock_boot_us() - since < 5000000) {
-		struct claim_slot slots[] = {{"inspect", -1}, {"csv-profile", -1}, {"demo", -1}};
-		struct claim *claims;
-
-		check(db_begin(db, &err));
-		check(claim_take(db, worker, slots, 3, 16, 60000, &a, &claims, &n, &err));
-		check(db_commit(db, &err));
-		check(db_begin(db, &err));
-		for (size_t i = 0; i < n; i++)
-			check(claim_end(db, claims[i].job.id, claims[i].token,
-			    &(struct claim_end){.action = JOB_COMPLETE,
-				.result = "done",
-				.cpu_ms = 1,
-				.peak_bytes = 1,
-				.log_bytes = 0},
-			    &err));
-		check(db_commit(db, &err));
-		done += (int64_t)n;
-		arena_clear(&a);
-	}
-	printf("claimed and completed per second: %.0f\n",
-	    (double)done * 1e6 / (double)(clock_boot_us() - since));
-	db_close(db);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	log_init("bench-db");
@@ -306,11 +265,9 @@ int main(int argc, char **argv)
 	if (argc == 4 && strcmp(argv[1], "full") == 0)
 		return bench_commits(argv[2], atoi(argv[3]), 2);
 	if (argc != 3)
-		die(EX_USAGE, "usage: db commits|full DIR SECONDS, db pages|claims DATABASE");
+		die(EX_USAGE, "usage: db commits|full DIR SECONDS, db pages DATABASE");
 	cfg.database = argv[2];
 	if (strcmp(argv[1], "pages") == 0)
 		return bench_pages();
-	if (strcmp(argv[1], "claims") == 0)
-		return bench_claims();
 	die(EX_USAGE, "no such figure: %s", argv[1]);
 }

@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/job_record.h"
+#include "core/tally.h"
 
 #define LANES_MAX 256
 #define SWEEP_MAX 200
@@ -42,9 +43,11 @@ static enum rc read_lanes(struct db *db, struct claim_slot *slots, size_t slot_c
     size_t *n, struct err *err)
 {
 	struct db_cursor cur;
-	enum rc rc = db_query(db, &cur, SQL_CLAIM_LANES, DB_NO_ARGS, err);
+	enum rc rc = tally_write(db, err);
 
 	*n = 0;
+	if (rc == RC_OK)
+		rc = db_query(db, &cur, SQL_CLAIM_LANES, DB_NO_ARGS, err);
 	if (rc != RC_OK)
 		return rc;
 	while ((rc = db_next(&cur, err)) == RC_OK && *n < LANES_MAX) {
@@ -135,7 +138,6 @@ static enum rc record_claims(struct db *db, struct taking *t, struct err *err)
 	for (size_t i = 0; i < t->n; i++) {
 		struct claim *c = &t->out[i];
 		struct scope sc = { .org_id = c->job.org_id, .project_id = c->job.project_id };
-		bool seen = false;
 		enum rc rc = job_record(db,
 		    &(struct job_change){ .org_id = c->job.org_id,
 		        .project_id = c->job.project_id,
@@ -149,9 +151,7 @@ static enum rc record_claims(struct db *db, struct taking *t, struct err *err)
 
 		if (rc == RC_OK && c->job.files_in)
 			rc = job_files(db, &sc, c->job.id, t->a, &c->inputs, &c->input_count, err);
-		for (size_t k = 0; k < i && !seen; k++)
-			seen = t->out[k].job.project_id == c->job.project_id;
-		if (rc == RC_OK && !seen)
+		if (rc == RC_OK)
 			rc = job_bump(db, c->job.org_id, c->job.project_id, err);
 		if (rc != RC_OK)
 			return rc;

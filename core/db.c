@@ -40,6 +40,8 @@ struct db {
 	int line;
 	int running; /* statements with a cursor */
 	int64_t changes;
+	const struct db_sums *kind; /* of sums, NULL: none of this transaction */
+	void *sums;
 	struct db_stmt stmt[SQL_MAX];
 };
 
@@ -100,6 +102,7 @@ void db_close(struct db *db)
 		if (db->stmt[i].handle)
 			db->engine->finalize(db->stmt[i].handle);
 	db->engine->close(db->conn);
+	free(db->sums);
 	free(db);
 }
 
@@ -147,6 +150,7 @@ static void begun(struct db *db, enum tx tx, const char *file, int line)
 {
 	db->tx = tx;
 	db->spoiled = false;
+	db->kind = NULL;
 	db->file = file;
 	db->line = line;
 }
@@ -187,6 +191,14 @@ static enum rc commit(struct db *db, bool durable, struct err *err)
 		db_rollback(db);
 		return err_set(err, RC_DB, "commit refused: a statement of the transaction failed");
 	}
+	if (db->kind) {
+		enum rc rc = db->kind->write(db, db->sums, err);
+
+		if (rc != RC_OK) {
+			db_rollback(db);
+			return rc;
+		}
+	}
 	db->tx = TX_NONE;
 	if (!write) {
 		db->engine->rollback(db->conn);
@@ -215,6 +227,22 @@ void db_rollback(struct db *db)
 		db_finish(&(struct db_cursor){.db = db, .id = (enum sql_id)i});
 	db->tx = TX_NONE;
 	db->engine->rollback(db->conn);
+}
+
+void *db_sums(struct db *db, const struct db_sums *kind)
+{
+	if (db->tx != TX_WRITE)
+		bug("sums outside a write transaction");
+	if (db->kind == kind)
+		return db->sums;
+	if (db->kind)
+		bug("sums of two kinds in one program");
+	if (!db->sums)
+		db->sums = malloc(kind->size);
+	if (!db->sums)
+		bug("out of memory");
+	db->kind = kind;
+	return memset(db->sums, 0, kind->size);
 }
 
 /* ---- statements --------------------------------------------------------------------------- */

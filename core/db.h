@@ -82,6 +82,15 @@ enum rc db_commit_durable(struct db *db, struct err *err);
 bool db_broken(const struct db *db);
 void db_rollback(struct db *db);
 
+/* What a write transaction adds up in memory and writes once, at the head of its commit (which
+ * fails if that does). The block is zeroed when the transaction first asks for it and forgotten
+ * with it; one kind per program. */
+struct db_sums {
+	size_t size;
+	enum rc (*write)(struct db *db, void *sums, struct err *err);
+};
+void *db_sums(struct db *db, const struct db_sums *kind);
+
 /* Run a statement that returns no rows. RC_CONFLICT on a violated unique key, RC_INVALID for a text
  * that is not UTF-8 or holds NUL, RC_BUSY, RC_LIMIT when the disk is full, else RC_DB. */
 enum rc db_exec(

@@ -6,18 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/tally.h"
+
 enum rc job_record(struct db *db, const struct job_change *c, struct err *err)
 {
 	enum rc rc = RC_OK;
 
 	if (c->from != JOB_STATUS_MAX)
-		rc = db_exec(db, SQL_COUNTER_ADD,
-		    DB_ARGS(DB_INT(c->project_id), DB_TEXT(job_status_name(c->from)), DB_TEXT(c->job_type), DB_INT(-1)),
-		    err);
+		rc = tally_count(db, c->project_id, c->from, c->job_type, -1, err);
 	if (rc != RC_OK || c->to == JOB_STATUS_MAX)
 		return rc;
-	rc = db_exec(db, SQL_COUNTER_ADD,
-	    DB_ARGS(DB_INT(c->project_id), DB_TEXT(job_status_name(c->to)), DB_TEXT(c->job_type), DB_INT(1)), err);
+	rc = tally_count(db, c->project_id, c->to, c->job_type, 1, err);
 	if (rc != RC_OK)
 		return rc;
 	return db_exec(db, SQL_JOB_STATUS_INSERT,
@@ -28,7 +27,7 @@ enum rc job_record(struct db *db, const struct job_change *c, struct err *err)
 
 enum rc job_bump(struct db *db, int64_t org_id, int64_t project_id, struct err *err)
 {
-	return db_exec(db, SQL_PROJECT_BUMP, DB_ARGS(DB_INT(org_id), DB_INT(project_id)), err);
+	return tally_bump(db, org_id, project_id, err);
 }
 
 /* The index holds a word per project beside the name, so that a rare match is found within it. */
@@ -42,16 +41,13 @@ enum rc job_search_add(struct db *db, int64_t project_id, int64_t job_id, const 
 
 enum rc lane_enter(struct db *db, int64_t org_id, const char *job_type, int64_t pending, struct err *err)
 {
-	return db_exec(db, SQL_LANE_ENTER, DB_ARGS(DB_INT(org_id), DB_TEXT(job_type), DB_INT(pending)), err);
+	return tally_lane(db, org_id, job_type, pending, 0, err);
 }
 
 enum rc lane_add(struct db *db, int64_t org_id, const char *job_type, int64_t pending, int64_t running,
     struct err *err)
 {
-	if (!pending && !running)
-		return RC_OK;
-	return db_exec(db, SQL_LANE_ADD,
-	    DB_ARGS(DB_INT(org_id), DB_TEXT(job_type), DB_INT(pending), DB_INT(running)), err);
+	return tally_lane(db, org_id, job_type, pending, running, err);
 }
 
 static const char *text(const struct db_cursor *cur, int column, struct arena *a)

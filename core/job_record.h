@@ -16,7 +16,7 @@ struct job_change {
 };
 enum rc job_record(struct db *db, const struct job_change *c, struct err *err);
 
-/* Count the project's version up: once per transaction and project. */
+/* The project shows something new: its version is counted up by the commit (core/tally.h). */
 enum rc job_bump(struct db *db, int64_t org_id, int64_t project_id, struct err *err);
 
 /* Make a job findable by its name. */
