@@ -19,7 +19,7 @@
 
 const char job_usage[] =
     "job list [--status STATUS] [--type TYPE] [--search TEXT] [--limit N] [--oldest]\n"
-    "       dropmill job show|cancel|retry|rm JOB...";
+    "       dropmill job show|pause|resume|cancel|retry|rm JOB...";
 
 /* ---- list
  * -------------------------------------------------------------------------------------------- */
@@ -346,6 +346,8 @@ int cmd_job(int argc, char **argv)
 		const char *name;
 		enum job_action action;
 	} acts[] = {
+	    {"pause", JOB_PAUSE},
+	    {"resume", JOB_RESUME},
 	    {"cancel", JOB_CANCEL},
 	    {"retry", JOB_RETRY},
 	    {"rm", JOB_DELETE},

@@ -245,6 +245,7 @@ struct held {
 	const char *token;
 	char job_type[128];
 	enum job_status status;
+	bool begun; /* the token is of an attempt that the job still stands by */
 };
 
 static enum rc lock_held(struct db *db, int64_t job_id, const char *token, struct held *h, struct err *err)
@@ -264,6 +265,7 @@ static enum rc lock_held(struct db *db, int64_t job_id, const char *token, struc
 		.max_retries = db_int(&cur, 5),
 		.crashes = db_int(&cur, 6),
 		.run_at = db_int(&cur, 7),
+		.begun = !db_null(&cur, 8),
 	};
 	snprintf(h->job_type, sizeof h->job_type, "%s", db_text(&cur, 2, NULL));
 	db_finish(&cur);
@@ -296,8 +298,8 @@ static enum rc finish(struct db *db, const struct held *h, enum job_action actio
 	        .job_type = h->job_type,
 	        .actor = actor,
 	        .reason = reason,
-	        .from = JOB_PROCESSING,
-	        .to = job_next(JOB_PROCESSING, action) },
+	        .from = h->status,
+	        .to = job_next(h->status, action) },
 	    err);
 
 	if (rc == RC_OK)
@@ -313,7 +315,7 @@ static enum rc close_job(struct db *db, const struct held *h, const struct claim
 	int64_t now = clock_wall_ms();
 	size_t outputs = action == JOB_COMPLETE ? end->output_count : 0;
 	enum rc rc = db_exec(db, SQL_CLAIM_CLOSE,
-	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_TEXT(job_status_name(job_next(JOB_PROCESSING, action))),
+	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_TEXT(job_status_name(job_next(h->status, action))),
 	        DB_TEXT(error), DB_TEXT(end->result), known(end->cpu_ms), known(end->peak_bytes),
 	        known(end->log_bytes), DB_INT((int64_t)outputs), DB_INT(now), DB_INT(end->crashed)),
 	    err);
@@ -329,18 +331,22 @@ static enum rc close_job(struct db *db, const struct held *h, const struct claim
 	return rc == RC_OK ? finish(db, h, action, error, now, err) : rc;
 }
 
+/* A frozen job is not to blame for what becomes of its processor: it stays paused, and nothing is
+ * counted. */
 static enum rc release(struct db *db, const struct held *h, const struct claim_end *end, struct err *err)
 {
 	int64_t now = clock_wall_ms(), run_at = end->run_at > now ? end->run_at : now;
+	bool paused = h->status == JOB_PAUSED;
+	bool crashed = end->crashed && !paused, counts = end->counts && !(paused && end->crashed);
 	char words[320];
 	enum rc rc;
 
-	if (end->crashed && h->crashes + 1 >= CRASHES_MAX) {
+	if (crashed && h->crashes + 1 >= CRASHES_MAX) {
 		snprintf(words, sizeof words, "quarantined: its runner died %d times; the last time: %s", CRASHES_MAX,
 		    end->error ? end->error : "no reason known");
 		return close_job(db, h, end, JOB_FAIL, words, err);
 	}
-	if (end->counts && h->auto_retries >= h->max_retries) {
+	if (counts && h->auto_retries >= h->max_retries) {
 		if (h->max_retries)
 			snprintf(words, sizeof words, "%s (after %lld attempts)", end->error ? end->error : "failed",
 			    (long long)h->max_retries + 1);
@@ -349,12 +355,13 @@ static enum rc release(struct db *db, const struct held *h, const struct claim_e
 		return close_job(db, h, end, JOB_FAIL, words, err);
 	}
 	rc = db_exec(db, SQL_CLAIM_RELEASE,
-	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_INT(end->counts), DB_INT(end->crashed), DB_INT(run_at),
-	        DB_INT(now), DB_TEXT(end->counts ? end->error : NULL), known(end->log_bytes)),
+	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_INT(counts), DB_INT(crashed), DB_INT(run_at),
+	        DB_INT(now), DB_TEXT(counts ? end->error : NULL), known(end->log_bytes),
+	        DB_TEXT(job_status_name(job_next(h->status, JOB_RELEASE)))),
 	    err);
 	if (rc == RC_OK)
 		rc = finish(db, h, JOB_RELEASE, end->error, now, err);
-	if (rc == RC_OK && run_at <= now)
+	if (rc == RC_OK && !paused && run_at <= now)
 		rc = lane_enter(db, h->org_id, h->job_type, 1, err);
 	return rc;
 }
@@ -366,7 +373,7 @@ enum rc claim_end(struct db *db, int64_t job_id, const char *token, const struct
 
 	if (rc != RC_OK)
 		return rc;
-	if (h.status != JOB_PROCESSING) {
+	if (h.status != JOB_PROCESSING && !(h.status == JOB_PAUSED && h.begun)) {
 		rc = drop(db, &h, err);
 		return rc == RC_OK && end->action != JOB_CANCEL ? RC_NOTFOUND : rc;
 	}

@@ -30,11 +30,12 @@ struct claim {
 enum rc claim_take(struct db *db, int64_t worker_id, struct claim_slot *slots, size_t slot_count, size_t want,
     int64_t lease_ms, struct arena *a, struct claim **out, size_t *n, struct err *err);
 
-/* Renew one lease. RC_NOTFOUND: the lease is lost or the job is no longer `processing`;
+/* Renew one lease. RC_NOTFOUND: the lease is lost or the job is neither `processing` nor frozen;
  * stop the runner either way (claim_state tells which). */
 enum rc claim_renew(struct db *db, int64_t job_id, const char *token, int64_t lease_ms, struct err *err);
 
-/* The state of a job whose token we hold; RC_NOTFOUND when the token is no longer in the row. */
+/* The state of a job whose token we hold: processing, paused (freeze it), anything else: stop it.
+ * RC_NOTFOUND when the token is no longer in the row. */
 enum rc claim_state(struct db *db, int64_t job_id, const char *token, enum job_status *out, struct err *err);
 
 struct claim_progress {
@@ -59,7 +60,8 @@ struct claim_end {
 };
 /* Ends the attempt and gives the token back. On a job that was cancelled meanwhile only the token is
  * cleared (and the outputs are not recorded: RC_NOTFOUND tells the caller to remove them); if it was
- * retried meanwhile it becomes claimable now. A JOB_RELEASE with no retry left fails the job. */
+ * retried meanwhile it becomes claimable now. A JOB_RELEASE with no retry left fails the job. A paused
+ * job that ends had done so before it could be frozen; one that is released stays paused. */
 enum rc claim_end(struct db *db, int64_t job_id, const char *token, const struct claim_end *end, struct err *err);
 
 /* Jobs whose lease has run out go back to pending (or fail when used up); *n counts them. Delayed

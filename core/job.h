@@ -108,7 +108,7 @@ enum rc job_counts(struct db *db, const struct scope *sc, int64_t counts[static 
 enum rc project_version(struct db *db, const struct scope *sc, int64_t *version, struct err *err);
 
 /*
- * JOB_CANCEL or JOB_RETRY on one job; delete it with its history. Each in a transaction of its own,
+ * JOB_CANCEL, JOB_RETRY, JOB_PAUSE or JOB_RESUME on one job; delete it with its history. Each in a transaction of its own,
  * committed durably; the caller rings the doorbell. RC_CONFLICT when the state does not allow it
  * (err says what is). The files of a deleted job are listed in *gone (arena) for store_remove,
  * which follows the commit; its log goes by store_log_remove with its uuid.

@@ -1,5 +1,5 @@
 /*
- * What people do to jobs: cancel, retry, delete.
+ * What people do to jobs: cancel, retry, pause, resume, delete.
  *
  * The state is read and changed in one write transaction, so of two simultaneous cancels or retries
  * one finds the state changed and is told so. A cancelled job keeps its lease token until its
@@ -18,7 +18,9 @@ struct lock {
 	int64_t project_id;
 	char job_type[128], uuid[UUID_SIZE];
 	enum job_status status;
+	int64_t run_at;
 	bool ready, leased;
+	bool begun; /* the attempt that holds the lease is one the job stands by */
 };
 
 static enum rc lock_job(struct db *db, const struct scope *sc, int64_t id, struct lock *l, struct err *err)
@@ -36,6 +38,8 @@ static enum rc lock_job(struct db *db, const struct scope *sc, int64_t id, struc
 	l->ready = db_int(&cur, 3) != 0;
 	l->leased = !db_null(&cur, 4);
 	snprintf(l->uuid, sizeof l->uuid, "%s", db_text(&cur, 5, NULL));
+	l->run_at = db_int(&cur, 6);
+	l->begun = !db_null(&cur, 7);
 	db_finish(&cur);
 	return RC_OK;
 }
@@ -43,22 +47,40 @@ static enum rc lock_job(struct db *db, const struct scope *sc, int64_t id, struc
 /* "cannot retry a completed job; it allows: delete" */
 static enum rc refuse(enum job_status status, enum job_action action, struct err *err)
 {
-	static const enum job_action shown[] = { JOB_CANCEL, JOB_RETRY, JOB_DELETE };
 	char list[64] = "";
 	size_t used = 0;
 
-	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-		if (job_next(status, shown[i]) != JOB_STATUS_MAX)
+	for (size_t i = 0; i < JOB_ASKED_MAX; i++)
+		if (job_next(status, job_asked[i]) != JOB_STATUS_MAX)
 			used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
-			    job_action_name(shown[i]));
+			    job_action_name(job_asked[i]));
 	return err_set(err, RC_CONFLICT, "cannot %s a job that is %s; what it allows: %s",
 	    job_action_name(action), job_status_name(status), list);
+}
+
+static enum sql_id statement(enum job_action action)
+{
+	switch (action) {
+	case JOB_CANCEL:
+		return SQL_JOB_CANCEL;
+	case JOB_RETRY:
+		return SQL_JOB_RETRY;
+	case JOB_PAUSE:
+		return SQL_JOB_PAUSE;
+	case JOB_RESUME:
+		return SQL_JOB_RESUME;
+	case JOB_THAW:
+		return SQL_JOB_THAW;
+	default:
+		bug("not an action on a job: %d", (int)action);
+	}
 }
 
 static enum rc change(struct db *db, const struct scope *sc, int64_t id, const struct lock *l,
     enum job_action action, const char *reason, struct err *err)
 {
 	int64_t now = clock_wall_ms();
+	bool claimable = !l->leased && (action == JOB_RETRY || (action == JOB_RESUME && l->run_at <= now));
 	struct job_change c = {
 		.org_id = sc->org_id,
 		.project_id = l->project_id,
@@ -70,14 +92,13 @@ static enum rc change(struct db *db, const struct scope *sc, int64_t id, const s
 		.from = l->status,
 		.to = job_next(l->status, action),
 	};
-	enum rc rc = db_exec(db, action == JOB_CANCEL ? SQL_JOB_CANCEL : SQL_JOB_RETRY,
-	    DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_INT(now)), err);
+	enum rc rc = db_exec(db, statement(action), DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_INT(now)), err);
 
 	if (rc == RC_OK)
 		rc = job_record(db, &c, err);
-	if (rc == RC_OK && action == JOB_CANCEL)
-		rc = lane_add(db, sc->org_id, l->job_type, l->ready ? -1 : 0, 0, err);
-	if (rc == RC_OK && action == JOB_RETRY && !l->leased)
+	if (rc == RC_OK && l->ready)
+		rc = lane_add(db, sc->org_id, l->job_type, -1, 0, err);
+	if (rc == RC_OK && claimable)
 		rc = lane_enter(db, sc->org_id, l->job_type, 1, err);
 	if (rc == RC_OK)
 		rc = job_bump(db, sc->org_id, l->project_id, err);
@@ -90,14 +111,14 @@ enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_acti
 	struct lock l;
 	enum rc rc;
 
-	if (action != JOB_CANCEL && action != JOB_RETRY)
-		bug("job_act: not an action on a job: %d", (int)action);
 	rc = db_begin(db, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = lock_job(db, sc, id, &l, err);
 	if (rc == RC_OK && job_next(l.status, action) == JOB_STATUS_MAX)
 		rc = refuse(l.status, action, err);
+	if (rc == RC_OK && action == JOB_RESUME && l.leased && l.begun)
+		action = JOB_THAW;
 	if (rc == RC_OK)
 		rc = change(db, sc, id, &l, action, reason, err);
 	if (rc == RC_OK)

@@ -244,12 +244,11 @@ static struct view *file_view(struct arena *a, const char *job_uuid, const struc
 
 static struct view *action_list(struct arena *a, enum job_status status)
 {
-	static const enum job_action shown[] = { JOB_CANCEL, JOB_RETRY, JOB_DELETE };
 	struct view *list = view_list(a);
 
-	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-		if (job_next(status, shown[i]) != JOB_STATUS_MAX)
-			view_push_str(list, job_action_name(shown[i]));
+	for (size_t i = 0; i < JOB_ASKED_MAX; i++)
+		if (job_next(status, job_asked[i]) != JOB_STATUS_MAX)
+			view_push_str(list, job_action_name(job_asked[i]));
 	return list;
 }
 

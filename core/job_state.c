@@ -23,11 +23,19 @@ static const char *const action_names[JOB_ACTION_MAX] = {
 	[JOB_RELEASE] = "release",
 	[JOB_CANCEL] = "cancel",
 	[JOB_RETRY] = "retry",
+	[JOB_PAUSE] = "pause",
+	[JOB_RESUME] = "resume",
+	[JOB_THAW] = "thaw",
 	[JOB_REMOVE] = "remove",
 	[JOB_DELETE] = "delete",
 };
 
-/* The life of a job. What is not listed is not allowed. */
+const enum job_action job_asked[JOB_ASKED_MAX] = {
+	JOB_PAUSE, JOB_RESUME, JOB_CANCEL, JOB_RETRY, JOB_DELETE
+};
+
+/* The life of a job. What is not listed is not allowed. A paused job may still end: it was done
+ * before the pause reached its processes. */
 static const struct {
 	enum job_status from;
 	enum job_action action;
@@ -35,10 +43,17 @@ static const struct {
 } transitions[] = {
 	{ JOB_PENDING, JOB_CLAIM, JOB_PROCESSING },
 	{ JOB_PENDING, JOB_CANCEL, JOB_CANCELLED },
+	{ JOB_PENDING, JOB_PAUSE, JOB_PAUSED },
 	{ JOB_PROCESSING, JOB_COMPLETE, JOB_COMPLETED },
 	{ JOB_PROCESSING, JOB_FAIL, JOB_FAILED },
 	{ JOB_PROCESSING, JOB_RELEASE, JOB_PENDING },
 	{ JOB_PROCESSING, JOB_CANCEL, JOB_CANCELLED },
+	{ JOB_PROCESSING, JOB_PAUSE, JOB_PAUSED },
+	{ JOB_PAUSED, JOB_RESUME, JOB_PENDING },
+	{ JOB_PAUSED, JOB_THAW, JOB_PROCESSING },
+	{ JOB_PAUSED, JOB_COMPLETE, JOB_COMPLETED },
+	{ JOB_PAUSED, JOB_FAIL, JOB_FAILED },
+	{ JOB_PAUSED, JOB_RELEASE, JOB_PAUSED },
 	{ JOB_PAUSED, JOB_CANCEL, JOB_CANCELLED },
 	{ JOB_FAILED, JOB_RETRY, JOB_PENDING },
 	{ JOB_CANCELLED, JOB_RETRY, JOB_PENDING },

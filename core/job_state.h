@@ -26,6 +26,9 @@ enum job_action {
 	JOB_RELEASE,  /* back to pending: automatic retry, lost lease, graceful stop */
 	JOB_CANCEL,
 	JOB_RETRY,
+	JOB_PAUSE,  /* a running one is frozen where it is */
+	JOB_RESUME, /* of one that has no processes: it waits for its turn */
+	JOB_THAW,   /* what JOB_RESUME means while its frozen processes are there */
 	JOB_REMOVE, /* files deleted, record kept */
 	JOB_DELETE, /* record and files deleted; a live job is cancelled first */
 	JOB_ACTION_MAX
@@ -42,6 +45,10 @@ enum job_status job_status_parse(const char *s);
 /* The state after `a` on a job in state `from`, or JOB_STATUS_MAX if that is not allowed. JOB_DELETE
  * answers with `from` itself where allowed. */
 enum job_status job_next(enum job_status from, enum job_action a);
+
+/* What people may ask for, in the order in which it is shown; each by job_next(). */
+#define JOB_ASKED_MAX 5
+extern const enum job_action job_asked[JOB_ASKED_MAX];
 
 /* Completed, failed, cancelled, removed. */
 bool job_status_final(enum job_status s);

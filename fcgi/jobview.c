@@ -22,6 +22,8 @@ static const struct {
 	enum job_action action;
 	const char *name, *label, *flag;
 } buttons[] = {
+    {JOB_PAUSE, "pause", "Pause", "is_pause"},
+    {JOB_RESUME, "resume", "Resume", "is_resume"},
     {JOB_CANCEL, "cancel", "Cancel", "is_cancel"},
     {JOB_RETRY, "retry", "Retry", "is_retry"},
     {JOB_DELETE, "delete", "Delete", "is_delete"},

@@ -1,5 +1,5 @@
 /*
- * Actions on a job: retry, cancel, delete.
+ * Actions on a job: retry, cancel, pause, resume, delete.
  */
 #include <string.h>
 
@@ -27,12 +27,11 @@ static const char *back_path(struct app *app, struct request *r, const char *gon
 /* A refused action says what would be allowed. */
 static void put_allowed(struct request *r, struct response *resp, enum job_status status)
 {
-	static const enum job_action shown[] = {JOB_CANCEL, JOB_RETRY, JOB_DELETE};
 	struct view *list = view_list(r->arena);
 
-	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-		if (job_next(status, shown[i]) != JOB_STATUS_MAX)
-			view_push_str(list, job_action_name(shown[i]));
+	for (size_t i = 0; i < JOB_ASKED_MAX; i++)
+		if (job_next(status, job_asked[i]) != JOB_STATUS_MAX)
+			view_push_str(list, job_action_name(job_asked[i]));
 	resp->why.allowed = list;
 }
 
@@ -86,6 +85,16 @@ enum rc page_job_retry(struct app *app, struct request *r, struct response *resp
 enum rc page_job_cancel(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	return act(app, r, resp, JOB_CANCEL, err);
+}
+
+enum rc page_job_pause(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	return act(app, r, resp, JOB_PAUSE, err);
+}
+
+enum rc page_job_resume(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	return act(app, r, resp, JOB_RESUME, err);
 }
 
 /* A running job's processor finds its lease gone and stops the command. */

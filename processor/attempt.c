@@ -214,11 +214,27 @@ void attempt_stop(struct attempt *at, enum stop_why why, int64_t grace_ms)
 	if (at->ending.stopped != STOP_NONE && at->ending.stopped != STOP_HANDBACK)
 		return;
 	at->ending.stopped = why;
+	at->frozen = false;
 	if (at->sock < 0 || at->ended)
 		return;
 	if (!at->overdue_ms || overdue < at->overdue_ms)
 		at->overdue_ms = overdue;
 	if (message_send(at->sock, MESSAGE_STOP, &stop, sizeof stop, &err))
+		attempt_kill(at);
+}
+
+void attempt_freeze(struct attempt *at, bool on)
+{
+	int64_t now = clock_boot_ms();
+	struct err err;
+
+	if (at->frozen == on || at->ending.stopped || at->sock < 0 || at->ended)
+		return;
+	at->frozen = on;
+	if (on)
+		at->left_ms = at->overdue_ms ? at->overdue_ms - now : 0;
+	at->overdue_ms = on || !at->left_ms ? 0 : now + at->left_ms;
+	if (message_send(at->sock, on ? MESSAGE_FREEZE : MESSAGE_THAW, NULL, 0, &err))
 		attempt_kill(at);
 }
 

@@ -30,6 +30,8 @@ struct attempt {
 	int pidfd, sock, work;          /* -1 when closed */
 	int64_t claimed_ms, started_ms; /* boot clock */
 	int64_t overdue_ms;             /* when the runner itself is killed; 0: not set */
+	bool frozen;                    /* its processes are stopped */
+	int64_t left_ms;                /* of overdue_ms, while frozen; 0: it was not set */
 
 	struct message_progress progress;
 	bool progressed; /* progress is newer than the database */
@@ -63,6 +65,9 @@ bool attempt_settle(struct attempt *at, const struct host *h);
 
 /* Ask the runner to end it. Once for each reason; a stronger one replaces a weaker one. */
 void attempt_stop(struct attempt *at, enum stop_why why, int64_t grace_ms);
+/* Stop its processes where they are, or let them go on. Nothing happens to one that is being ended,
+ * or is as asked already. */
+void attempt_freeze(struct attempt *at, bool on);
 /* The runner does not keep its own limits: kill it. */
 void attempt_kill(struct attempt *at);
 

@@ -32,6 +32,8 @@ static const struct rule {
     [MESSAGE_FILTER] = {true, false, 0, {}},
     [MESSAGE_START] = {true, false, 0, {}},
     [MESSAGE_STOP] = {true, false, sizeof(struct message_stop), {}},
+    [MESSAGE_FREEZE] = {true, false, 0, {}},
+    [MESSAGE_THAW] = {true, false, 0, {}},
     [MESSAGE_STARTED] = {true, false, 0, {}},
     [MESSAGE_PROGRESS] = {true, false, sizeof(struct message_progress),
 	{TEXT(message_progress, step)}},

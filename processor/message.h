@@ -27,6 +27,8 @@ enum message_type {
 	MESSAGE_FILTER,   /* bytes: the seccomp program */
 	MESSAGE_START,    /* no body: the description is complete */
 	MESSAGE_STOP,     /* struct message_stop */
+	MESSAGE_FREEZE,   /* no body: stop all processes where they are */
+	MESSAGE_THAW,     /* no body: let them go on */
 	/* runner to supervisor */
 	MESSAGE_STARTED,  /* no body: the sandbox is built, the command runs */
 	MESSAGE_PROGRESS, /* struct message_progress */

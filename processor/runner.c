@@ -27,6 +27,7 @@
 #include "core/log.h"
 #include "processor/cgroup.h"
 #include "processor/child.h"
+#include "processor/freezer.h"
 #include "processor/joblog.h"
 #include "processor/nskill.h"
 #include "processor/outputs.h"
@@ -69,6 +70,7 @@ struct runner {
 	bool gone;      /* the child (bubblewrap, or the command itself) has been reaped */
 	bool alone;     /* no process is left */
 	bool cut;       /* cause is set: somebody ended it */
+	struct freezer freezer;
 	enum run_cause cause;
 	int exit_code, child_status;
 	char fault[512];
@@ -170,6 +172,11 @@ static void kill_all(struct runner *r)
 		kill(r->child.pid, SIGKILL);
 }
 
+static const struct nskill *namespaces(const struct runner *r)
+{
+	return r->spec.sandbox ? &r->ns : NULL;
+}
+
 /* SIGTERM, and SIGKILL after the grace. The first cause counts. */
 static void cut(struct runner *r, enum run_cause cause, int64_t grace_ms)
 {
@@ -184,12 +191,14 @@ static void cut(struct runner *r, enum run_cause cause, int64_t grace_ms)
 		r->kill_at = kill_at;
 	if (grace_ms <= 0 || !r->unblocked)
 		r->kill_at = now;
-	else if (!r->spec.sandbox)
-		watch_signal(getpid(), SIGTERM);
-	else if (nskill_send(&r->ns, SIGTERM, &err)) {
+	else if (freezer_signal(namespaces(r), SIGTERM, &err)) {
 		log_warn("%s", err.text);
 		r->kill_at = now;
+	} else {
+		/* A stopped process hears the signal when it goes on. */
+		freezer_thaw(&r->freezer, namespaces(r), r->unblocked, &r->deadline);
 	}
+	r->freezer.on = false;
 }
 
 static void fault(struct runner *r, const char *text)
@@ -243,6 +252,8 @@ static void started(struct runner *r)
 	r->deadline = r->spec.timeout_ms > 0 ? now + r->spec.timeout_ms : 0;
 	r->sample_at = now + SAMPLE_EVERY_MS;
 	message_send(RUNNER_SOCKET, MESSAGE_STARTED, NULL, 0, NULL);
+	if (r->freezer.on)
+		freezer_freeze(&r->freezer, namespaces(r), true, &r->deadline);
 }
 
 static void status_line(struct runner *r, const char *line, size_t len)
@@ -315,6 +326,15 @@ static void read_supervisor(struct runner *r)
 		cut(r, RUN_STOPPED, m.u.stop.grace_ms);
 		return;
 	}
+	if (!rc && m.type == MESSAGE_FREEZE) {
+		if (!r->cut && !r->gone)
+			freezer_freeze(&r->freezer, namespaces(r), r->unblocked, &r->deadline);
+		return;
+	}
+	if (!rc && m.type == MESSAGE_THAW) {
+		freezer_thaw(&r->freezer, namespaces(r), r->unblocked, &r->deadline);
+		return;
+	}
 	/* The supervisor is gone or mad: this job is nobody's any more. */
 	kill_all(r);
 	_exit(rc == RC_DONE ? 0 : 70);
@@ -358,6 +378,7 @@ static void sample(struct runner *r, int64_t now)
 	int64_t files, bytes;
 
 	r->sample_at = now + SAMPLE_EVERY_MS;
+	freezer_again(&r->freezer, namespaces(r));
 	if (!*r->spec.cgroup && r->spec.memory_bytes > 0) {
 		bytes = watch_memory(r->init ? r->init : getpid(), r->spec.memory_bytes);
 		if (bytes > r->peak_bytes)

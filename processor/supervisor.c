@@ -108,6 +108,10 @@ static void stop_step(struct supervisor *sv, int64_t now)
 {
 	if (!sv->stopping)
 		return;
+	/* No grace would bring these to their end. */
+	for (struct running *r = sv->list; r; r = r->next)
+		if (r->at.frozen)
+			attempt_stop(&r->at, STOP_HANDBACK, 0);
 	if (!sv->handed_back && now >= sv->stop_at) {
 		sv->handed_back = true;
 		running_stop_all(sv, STOP_HANDBACK, sv->stopping > 1 ? 0 : HANDBACK_GRACE_MS);

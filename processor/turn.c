@@ -37,7 +37,7 @@ struct batch {
 
 /* ---- reading ---- */
 
-/* Jobs that were cancelled, deleted or taken from us. */
+/* Jobs that were paused, resumed, cancelled, deleted or taken from us. */
 static enum rc read_states(struct supervisor *sv, struct err *err)
 {
 	for (struct running *r = sv->list; r; r = r->next) {
@@ -52,7 +52,9 @@ static enum rc read_states(struct supervisor *sv, struct err *err)
 		if (rc == RC_NOTFOUND) {
 			r->lost = true;
 			attempt_stop(&r->at, STOP_LOST, 0);
-		} else if (status != JOB_PROCESSING) {
+		} else if (status == JOB_PROCESSING || status == JOB_PAUSED) {
+			attempt_freeze(&r->at, status == JOB_PAUSED);
+		} else {
 			attempt_stop(&r->at, STOP_CANCEL, ATTEMPT_CANCEL_GRACE_MS);
 		}
 	}

@@ -32,6 +32,11 @@ my %row = (
 	'GET /jobs/table' => [sub { $web->request(GET => '/jobs/table', hx_request => 'true') }, 200, $html],
 	'GET /jobs/{job}' => [sub { $web->request(GET => "/jobs/$job") }, 200, $html],
 	'DELETE /jobs/{job}' => [sub { $web->request(DELETE => '/jobs/' . another()) }, 204, undef],
+	'POST /jobs/{job}/pause' => [sub { $web->request(POST => '/jobs/' . another() . '/pause') }, 200, $json],
+	'POST /jobs/{job}/resume' => [
+		sub { my $id = another(); $web->request(POST => "/jobs/$id/pause"); $web->request(POST => "/jobs/$id/resume") },
+		200, $json
+	],
 	'POST /jobs/{job}/cancel' => [sub { $web->request(POST => "/jobs/$job/cancel") }, 200, $json],
 	'POST /jobs/{job}/retry' => [sub { $web->request(POST => "/jobs/$job/retry") }, 200, $json],
 	'POST /jobs/{job}/delete' =>

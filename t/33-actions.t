@@ -16,7 +16,7 @@ subtest 'cancel and retry' => sub {
 	my $job = new_job();
 	my $answer = act($job, 'retry');
 	is($answer->{status}, 409, 'a pending job cannot be retried');
-	is_deeply($answer->{json}{allowed}, [qw(cancel delete)], 'what it allows');
+	is_deeply($answer->{json}{allowed}, [qw(pause cancel delete)], 'what it allows');
 	like($answer->{json}{detail}, qr/retry.*pending/, $answer->{json}{detail});
 	is(act($job, 'cancel')->{json}{job}{status}, 'cancelled', 'cancelled');
 	is(act($job, 'cancel')->{status}, 409, 'once');
@@ -26,11 +26,27 @@ subtest 'cancel and retry' => sub {
 	my $now = $web->request(GET => "/jobs/$job->{id}", accept => 'application/json')->{json}{job};
 	is($now->{retry_count}, 1, 'counted');
 	is_deeply([map { $_->{status} } @{ $now->{history} }], [qw(pending cancelled pending)], 'history');
-	is_deeply($now->{actions}, [qw(cancel delete)], 'actions');
+	is_deeply($now->{actions}, [qw(pause cancel delete)], 'actions');
 	my $error = act($job, 'retry', hx_request => 'true');
 	is($error->{status}, 409, 'refused by htmx');
 	is($error->{headers}{'hx-retarget'}, '#messages', 'is a message');
 	is($web->request(POST => "/jobs/999/$_")->{status}, 404, "$_ on no job") for qw(cancel retry delete);
+};
+
+subtest 'pause and resume' => sub {
+	my $job = new_job();
+	is(act($job, 'resume')->{status}, 409, 'what is not paused cannot be resumed');
+	is(act($job, 'pause')->{json}{job}{status}, 'paused', 'paused');
+	my $answer = act($job, 'pause');
+	is($answer->{status}, 409, 'once');
+	is_deeply($answer->{json}{allowed}, [qw(resume cancel delete)], 'what it allows');
+	$answer = act($job, 'resume', hx_request => 'true');
+	like($answer->{content}, qr{^<tr id="job-$job->{uuid}".*class="status pending".*/$job->{uuid}/pause"}s, 'resumed');
+	act($job, $_) for qw(pause cancel);
+	my $now = $web->request(GET => "/jobs/$job->{id}", accept => 'application/json')->{json}{job};
+	is_deeply([map { $_->{status} } @{ $now->{history} }], [qw(pending paused pending paused cancelled)], 'history');
+	is(act($job, $_)->{status}, 409, "no $_ of what has ended") for qw(pause resume);
+	is($web->request(POST => "/jobs/999/$_")->{status}, 404, "$_ on no job") for qw(pause resume);
 };
 
 subtest 'the way back' => sub {

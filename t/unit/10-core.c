@@ -247,6 +247,10 @@ static void states_follow_the_table(void **state)
 	assert_int_equal(job_status_parse("nonsense"), JOB_STATUS_MAX);
 	assert_int_equal(job_next(JOB_PENDING, JOB_CANCEL), JOB_CANCELLED);
 	assert_int_equal(job_next(JOB_FAILED, JOB_RETRY), JOB_PENDING);
+	assert_int_equal(job_next(JOB_PROCESSING, JOB_PAUSE), JOB_PAUSED);
+	assert_int_equal(job_next(JOB_PAUSED, JOB_PAUSE), JOB_STATUS_MAX);
+	assert_int_equal(job_next(JOB_PAUSED, JOB_RESUME), JOB_PENDING);
+	assert_int_equal(job_next(JOB_COMPLETED, JOB_PAUSE), JOB_STATUS_MAX);
 	assert_int_equal(job_next(JOB_COMPLETED, JOB_CANCEL), JOB_STATUS_MAX);
 	assert_int_equal(job_next(JOB_CANCELLED, JOB_COMPLETE), JOB_STATUS_MAX);
 	for (int s = 0; s < JOB_STATUS_MAX; s++)

@@ -382,6 +382,138 @@ static void a_cancelled_job_runs_again_only_when_its_processes_are_gone(void **s
 	assert_int_equal(take(1, &c), 1);
 }
 
+static enum rc renew(const struct claim *c)
+{
+	enum rc rc;
+
+	OK(db_begin(db, &err));
+	rc = claim_renew(db, c->job.id, c->token, 60000, &err);
+	OK(db_commit(db, &err));
+	return rc;
+}
+
+static void a_paused_job_is_not_claimed(void **state)
+{
+	int64_t id = make("a", 0, "x", 0);
+	struct claim *c;
+
+	(void)state;
+	RC(RC_CONFLICT, job_act(db, &scope_local, id, JOB_RESUME, NULL, &err));
+	OK(job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+	RC(RC_CONFLICT, job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+	assert_int_equal(look(id).status, JOB_PAUSED);
+	assert_int_equal(take(1, &c), 0);
+	OK(job_act(db, &scope_local, id, JOB_RESUME, NULL, &err));
+	assert_int_equal(take(1, &c), 1);
+	OK(end(c, &completed));
+	RC(RC_CONFLICT, job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+}
+
+static void a_frozen_job_keeps_its_lease_and_goes_on(void **state)
+{
+	struct claim_progress half = {.percent = 50, .total = -1, .processed = -1, .rejected = -1};
+	int64_t id = make("a", 0, "x", 0);
+	enum job_status s;
+	struct claim *c, *none;
+
+	(void)state;
+	assert_int_equal(take(1, &c), 1);
+	OK(job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+	OK(claim_state(db, id, c->token, &s, &err));
+	assert_int_equal(s, JOB_PAUSED);
+	OK(renew(c));
+	OK(db_begin(db, &err));
+	OK(claim_progress(db, id, c->token, &half, &err));
+	OK(db_commit(db, &err));
+	assert_int_equal(take(1, &none), 0);
+	OK(job_act(db, &scope_local, id, JOB_RESUME, NULL, &err));
+	assert_int_equal(look(id).status, JOB_PROCESSING);
+	assert_int_equal(look(id).progress, 50);
+	assert_int_equal(take(1, &none), 0);
+	OK(end(c, &completed));
+	assert_int_equal(look(id).status, JOB_COMPLETED);
+	/* One that was done before the pause reached it is done. */
+	id = make("a", 0, "x", 0);
+	assert_int_equal(take(1, &c), 1);
+	OK(job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+	OK(end(c, &completed));
+	assert_int_equal(look(id).status, JOB_COMPLETED);
+	id = make("a", 0, "x", 0);
+	assert_int_equal(take(1, &c), 1);
+	OK(job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+	OK(job_act(db, &scope_local, id, JOB_CANCEL, NULL, &err));
+	RC(RC_NOTFOUND, renew(c));
+	OK(end(c, &cancelled));
+	assert_int_equal(look(id).status, JOB_CANCELLED);
+}
+
+static void a_paused_job_outlives_its_processor(void **state)
+{
+	struct claim_end tempfail = {
+	    .action = JOB_RELEASE, .error = "later", .counts = true, NO_FIGURES};
+	int64_t id = make("a", 0, "x", 1), n, due;
+	struct claim *c, *again;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(take(1, &c), 1);
+		OK(job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+		OK(db_begin(db, &err));
+		OK(worker_expire(db, 1, &err));
+		OK(claim_sweep(db, 0, &n, &due, &err));
+		OK(db_commit(db, &err));
+		assert_int_equal(n, 1);
+		assert_int_equal(look(id).status, JOB_PAUSED);
+		assert_int_equal(look(id).retry_count, 0);
+		RC(RC_NOTFOUND, end(c, &completed));
+		assert_int_equal(take(1, &again), 0);
+		OK(job_act(db, &scope_local, id, JOB_RESUME, NULL, &err));
+		assert_int_equal(look(id).status, JOB_PENDING);
+	}
+	/* Its own wish to be tried again counts as ever. */
+	assert_int_equal(take(1, &c), 1);
+	OK(job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+	OK(end(c, &tempfail));
+	assert_int_equal(look(id).status, JOB_PAUSED);
+	assert_int_equal(look(id).retry_count, 1);
+	OK(job_act(db, &scope_local, id, JOB_RESUME, NULL, &err));
+	assert_int_equal(take(1, &c), 1);
+	OK(job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+	OK(end(c, &tempfail));
+	assert_int_equal(look(id).status, JOB_FAILED);
+}
+
+/* cancel, retry, pause, resume before the processor looks once: the old attempt is not what goes
+ * on. */
+static void a_cancelled_attempt_is_never_thawed(void **state)
+{
+	int64_t id = make("a", 0, "x", 0);
+	enum job_status s;
+	struct claim *c, *again;
+
+	(void)state;
+	assert_int_equal(take(1, &c), 1);
+	OK(job_act(db, &scope_local, id, JOB_CANCEL, NULL, &err));
+	OK(job_act(db, &scope_local, id, JOB_RETRY, NULL, &err));
+	OK(job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+	OK(claim_state(db, id, c->token, &s, &err));
+	assert_int_equal(s, JOB_PENDING);
+	RC(RC_NOTFOUND, renew(c));
+	OK(job_act(db, &scope_local, id, JOB_RESUME, NULL, &err));
+	assert_int_equal(look(id).status, JOB_PENDING);
+	assert_int_equal(take(1, &again), 0);
+	RC(RC_NOTFOUND, end(c, &completed));
+	assert_int_equal(take(1, &again), 1);
+	OK(job_act(db, &scope_local, id, JOB_CANCEL, NULL, &err));
+	OK(job_act(db, &scope_local, id, JOB_RETRY, NULL, &err));
+	OK(job_act(db, &scope_local, id, JOB_PAUSE, NULL, &err));
+	RC(RC_NOTFOUND, end(again, &completed));
+	assert_int_equal(look(id).status, JOB_PAUSED);
+	assert_int_equal(take(1, &c), 0);
+	OK(job_act(db, &scope_local, id, JOB_RESUME, NULL, &err));
+	assert_int_equal(take(1, &c), 1);
+}
+
 static void retries_end_and_a_hand_back_costs_nothing(void **state)
 {
 	struct claim_end hand_back = {
@@ -553,6 +685,10 @@ int main(void)
 	    TEST(a_finished_attempt_is_recorded_with_its_outputs),
 	    TEST(a_stale_token_changes_nothing),
 	    TEST(a_cancelled_job_runs_again_only_when_its_processes_are_gone),
+	    TEST(a_paused_job_is_not_claimed),
+	    TEST(a_frozen_job_keeps_its_lease_and_goes_on),
+	    TEST(a_paused_job_outlives_its_processor),
+	    TEST(a_cancelled_attempt_is_never_thawed),
 	    TEST(retries_end_and_a_hand_back_costs_nothing),
 	    TEST(the_third_crash_is_the_last),
 	    TEST(priority_then_turns_then_age),
