@@ -77,6 +77,10 @@ void job_view_page(struct arena *a, struct view *v, const struct job *job)
 	if (job->started_at && job->completed_at >= job->started_at)
 		view_str(
 		    v, "duration_text", clock_words(job->completed_at - job->started_at, text));
+	if (job->cpu_ms >= 0)
+		view_str(v, "cpu_text", clock_words(job->cpu_ms, text));
+	if (job->peak_bytes > 0)
+		view_str(v, "peak_text", str_bytes(job->peak_bytes, text));
 	put_buttons(a, v, job, url);
 }
 

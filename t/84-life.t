@@ -48,6 +48,9 @@ subtest 'three files at once' => sub {
 		my $job = wait_for($made->{uuid}, 'completed');
 		is($job->{progress}, 100, 'progress is full');
 		ok($job->{result}, "result: $job->{result}");
+		my $page = $stack->get("/jobs/$made->{uuid}", Accept => 'text/html')->{content};
+		like($page, qr{<dt>Processor time</dt><dd>\d+ \w+}, 'the page shows what it used: time');
+		like($page, qr{<dt>Memory at most</dt><dd>[\d.]+ [kMG]?B<}, 'and memory');
 		my $input = $stack->get($job->{inputs}[0]{download_url});
 		is($input->{content}, $file{ $job->{name} }, 'the input downloads as it was sent');
 		like($input->{headers}{'content-disposition'}, qr/^attachment/, 'as an attachment');
