@@ -2,11 +2,10 @@
  * The queue beside the bare statements it cannot do without.
  *
  *   claim fill DATABASE N            make the database, with N pending jobs of four types
- *   claim ours DATABASE BATCH MS     jobs claimed and completed per second by core/claim.c, no child
- *                                    started: BATCH jobs claimed in one commit, ended in the next
- *   claim bare DATABASE BATCH MS     the same on the same table and indexes with nothing but
- *                                    UPDATE … RETURNING for a batch and an UPDATE for each job: no
- *                                    lanes, counters, history, versions, checks or lock
+ *   claim ours DATABASE BATCH MS     jobs claimed and completed per second by core/claim.c, no
+ * child started: BATCH jobs claimed in one commit, ended in the next claim bare DATABASE BATCH MS
+ * the same on the same table and indexes with nothing but UPDATE … RETURNING for a batch and an
+ * UPDATE for each job: no lanes, counters, history, versions, checks or lock
  *
  * Prints the figure alone. `bare` leaves counters and lanes behind, so it gets a copy of its own.
  */
@@ -48,7 +47,8 @@ static void fill(int64_t n)
 	for (int64_t made = 0; made < n; made += FILL_BATCH) {
 		for (int i = 0; i < FILL_BATCH; i++) {
 			snprintf(names[i], sizeof *names, "file %lld.csv", (long long)(made + i));
-			jobs[i] = (struct job_new){.name = names[i], .job_type = types[i % 4], .type_version = 1};
+			jobs[i] = (struct job_new){
+			    .name = names[i], .job_type = types[i % 4], .type_version = 1};
 		}
 		check(db_begin(db, &err));
 		check(job_create(db, &scope_local, jobs, FILL_BATCH, &err));
@@ -130,7 +130,8 @@ static void run(sqlite3 *db, sqlite3_stmt *s)
 	sqlite3_reset(s);
 }
 
-/* SQLite as most programs use it: WAL, synchronous = NORMAL, its own checkpoints, the same cache. */
+/* SQLite as most programs use it: WAL, synchronous = NORMAL, its own checkpoints, the same cache.
+ */
 static double bare(int batch, int64_t ms)
 {
 	sqlite3 *db;
@@ -140,16 +141,19 @@ static double bare(int batch, int64_t ms)
 
 	if (!ids || sqlite3_open(cfg.database, &db) != SQLITE_OK)
 		die(EX_SOFTWARE, "bare: cannot open");
-	sqlite3_exec(db, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2048", NULL, NULL, NULL);
+	sqlite3_exec(
+	    db, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2048", NULL, NULL, NULL);
 	begin = prepare(db, "BEGIN IMMEDIATE");
 	commit = prepare(db, "COMMIT");
-	take = prepare(db, "UPDATE jobs SET status = 'processing', ready = 0, attempt = attempt + 1, "
-			   "lease_token = ?1, lease_until = ?2, started_at = ?2, updated_at = ?2 "
-			   "WHERE id IN (SELECT id FROM jobs WHERE ready = 1 AND org_id = 1 "
-			   "AND job_type = ?3 ORDER BY priority DESC, id LIMIT ?4) RETURNING id, name");
-	end = prepare(db, "UPDATE jobs SET status = 'completed', lease_token = NULL, lease_until = NULL, "
-			  "progress = 100, result = 'done', updated_at = ?2, completed_at = ?2 "
-			  "WHERE id = ?1 AND lease_token = ?3");
+	take = prepare(db,
+	    "UPDATE jobs SET status = 'processing', ready = 0, attempt = attempt + 1, "
+	    "lease_token = ?1, lease_until = ?2, started_at = ?2, updated_at = ?2 "
+	    "WHERE id IN (SELECT id FROM jobs WHERE ready = 1 AND org_id = 1 "
+	    "AND job_type = ?3 ORDER BY priority DESC, id LIMIT ?4) RETURNING id, name");
+	end = prepare(db,
+	    "UPDATE jobs SET status = 'completed', lease_token = NULL, lease_until = NULL, "
+	    "progress = 100, result = 'done', updated_at = ?2, completed_at = ?2 "
+	    "WHERE id = ?1 AND lease_token = ?3");
 	since = clock_boot_us();
 	for (int turn = 0; clock_boot_us() - since < ms * 1000; turn++) {
 		int64_t now = clock_wall_ms();

@@ -1,12 +1,15 @@
 /*
  * The database layer beside SQLite alone.
  *
- *   db commits DIR SECONDS   durable commits per second by 1 to 8 writers: through core/db.c, and by a
- *                            bare loop that does the same syscalls and no more: one flock, one
- *                            prepared INSERT, a checkpoint per 1,000 pages, the log synced after the lock
- *   db full DIR SECONDS      the same with synchronous = FULL in the bare loop, as SQLite does it
- *   db pages DATABASE        microseconds of a list page of 25 jobs: newest, deep, filtered, searched;
- *                            on databases of different size they should differ little
+ *   db commits DIR SECONDS
+ *      durable commits per second by 1 to 8 writers: through core/db.c, and by a bare loop doing
+ *      the same syscalls and no more (one flock, one prepared INSERT, a checkpoint per 1,000 pages,
+ *      the log synced after the lock)
+ *   db full DIR SECONDS
+ *      the same with synchronous = FULL in the bare loop, as SQLite does it
+ *   db pages DATABASE
+ *      microseconds of a list page of 25 jobs: newest, deep, filtered, searched; on databases of
+ *      different size they should differ little
  *
  * Prints one line per figure: a name, our figure, and the bare one where there is one.
  */

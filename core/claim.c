@@ -39,8 +39,8 @@ static struct claim_slot *slot_of(struct claim_slot *slots, size_t n, const char
 }
 
 /* Lanes of the highest priority that this host can serve now. */
-static enum rc read_lanes(struct db *db, struct claim_slot *slots, size_t slot_count, struct lane *lanes,
-    size_t *n, struct err *err)
+static enum rc read_lanes(struct db *db, struct claim_slot *slots, size_t slot_count,
+    struct lane *lanes, size_t *n, struct err *err)
 {
 	struct db_cursor cur;
 	enum rc rc = tally_write(db, err);
@@ -109,7 +109,7 @@ static enum rc take_lane(struct db *db, struct lane *l, struct taking *t, struct
 	int64_t got = 0;
 	enum rc rc = db_query(db, &cur, SQL_CLAIM_TAKE,
 	    DB_ARGS(DB_INT(l->org_id), DB_TEXT(l->job_type), DB_INT(l->take), DB_INT(l->priority),
-	        DB_TEXT(t->token), DB_INT(t->lease_until), DB_INT(t->worker_id), DB_INT(t->now)),
+		DB_TEXT(t->token), DB_INT(t->lease_until), DB_INT(t->worker_id), DB_INT(t->now)),
 	    err);
 
 	if (rc != RC_OK)
@@ -117,7 +117,7 @@ static enum rc take_lane(struct db *db, struct lane *l, struct taking *t, struct
 	while ((rc = db_next(&cur, err)) == RC_OK) {
 		struct claim *c = &t->out[t->n++];
 
-		*c = (struct claim){ 0 };
+		*c = (struct claim){0};
 		job_read(&cur, t->a, &c->job);
 		memcpy(c->token, t->token, TOKEN_SIZE);
 		got++;
@@ -128,8 +128,9 @@ static enum rc take_lane(struct db *db, struct lane *l, struct taking *t, struct
 	if (l->slot->free >= 0)
 		l->slot->free += l->take - got;
 	l->take = got;
-	return got ? db_exec(db, SQL_CLAIM_LANE, DB_ARGS(DB_INT(l->org_id), DB_TEXT(l->job_type), DB_INT(got)), err)
-	           : RC_OK;
+	return got ? db_exec(db, SQL_CLAIM_LANE,
+			 DB_ARGS(DB_INT(l->org_id), DB_TEXT(l->job_type), DB_INT(got)), err)
+		   : RC_OK;
 }
 
 /* History, counters, inputs and the projects' versions. */
@@ -137,16 +138,16 @@ static enum rc record_claims(struct db *db, struct taking *t, struct err *err)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		struct claim *c = &t->out[i];
-		struct scope sc = { .org_id = c->job.org_id, .project_id = c->job.project_id };
+		struct scope sc = {.org_id = c->job.org_id, .project_id = c->job.project_id};
 		enum rc rc = job_record(db,
-		    &(struct job_change){ .org_id = c->job.org_id,
-		        .project_id = c->job.project_id,
-		        .job_id = c->job.id,
-		        .at = t->now,
-		        .job_type = c->job.job_type,
-		        .actor = actor,
-		        .from = JOB_PENDING,
-		        .to = JOB_PROCESSING },
+		    &(struct job_change){.org_id = c->job.org_id,
+			.project_id = c->job.project_id,
+			.job_id = c->job.id,
+			.at = t->now,
+			.job_type = c->job.job_type,
+			.actor = actor,
+			.from = JOB_PENDING,
+			.to = JOB_PROCESSING},
 		    err);
 
 		if (rc == RC_OK && c->job.files_in)
@@ -159,18 +160,18 @@ static enum rc record_claims(struct db *db, struct taking *t, struct err *err)
 	return RC_OK;
 }
 
-enum rc claim_take(struct db *db, int64_t worker_id, struct claim_slot *slots, size_t slot_count, size_t want,
-    int64_t lease_ms, struct arena *a, struct claim **out, size_t *n, struct err *err)
+enum rc claim_take(struct db *db, int64_t worker_id, struct claim_slot *slots, size_t slot_count,
+    size_t want, int64_t lease_ms, struct arena *a, struct claim **out, size_t *n, struct err *err)
 {
 	struct lane *lanes = arena_alloc(a, sizeof *lanes * LANES_MAX);
 	char token[TOKEN_SIZE];
 	struct taking t = {
-		.worker_id = worker_id,
-		.lease_until = db_lease_clock_ms(db) + lease_ms,
-		.now = clock_wall_ms(),
-		.token = token_new(token),
-		.a = a,
-		.out = arena_alloc(a, sizeof *t.out * (want ? want : 1)),
+	    .worker_id = worker_id,
+	    .lease_until = db_lease_clock_ms(db) + lease_ms,
+	    .now = clock_wall_ms(),
+	    .token = token_new(token),
+	    .a = a,
+	    .out = arena_alloc(a, sizeof *t.out * (want ? want : 1)),
 	};
 	enum rc rc = RC_OK;
 
@@ -196,7 +197,8 @@ enum rc claim_take(struct db *db, int64_t worker_id, struct claim_slot *slots, s
 	return RC_OK;
 }
 
-enum rc claim_renew(struct db *db, int64_t job_id, const char *token, int64_t lease_ms, struct err *err)
+enum rc claim_renew(
+    struct db *db, int64_t job_id, const char *token, int64_t lease_ms, struct err *err)
 {
 	enum rc rc = db_exec(db, SQL_CLAIM_RENEW,
 	    DB_ARGS(DB_INT(job_id), DB_TEXT(token), DB_INT(db_lease_clock_ms(db) + lease_ms)), err);
@@ -204,10 +206,12 @@ enum rc claim_renew(struct db *db, int64_t job_id, const char *token, int64_t le
 	return rc == RC_OK && db_changes(db) == 0 ? RC_NOTFOUND : rc;
 }
 
-enum rc claim_state(struct db *db, int64_t job_id, const char *token, enum job_status *out, struct err *err)
+enum rc claim_state(
+    struct db *db, int64_t job_id, const char *token, enum job_status *out, struct err *err)
 {
 	struct db_cursor cur;
-	enum rc rc = db_one(db, &cur, SQL_CLAIM_STATE, DB_ARGS(DB_INT(job_id), DB_TEXT(token)), err);
+	enum rc rc =
+	    db_one(db, &cur, SQL_CLAIM_STATE, DB_ARGS(DB_INT(job_id), DB_TEXT(token)), err);
 
 	if (rc != RC_OK)
 		return rc;
@@ -221,14 +225,14 @@ static struct db_arg known(int64_t n)
 	return n < 0 ? DB_NULL : DB_INT(n);
 }
 
-enum rc claim_progress(struct db *db, int64_t job_id, const char *token, const struct claim_progress *p,
-    struct err *err)
+enum rc claim_progress(struct db *db, int64_t job_id, const char *token,
+    const struct claim_progress *p, struct err *err)
 {
 	int64_t org_id, project_id;
 	struct db_cursor cur;
 	enum rc rc = db_one(db, &cur, SQL_CLAIM_PROGRESS,
-	    DB_ARGS(DB_INT(job_id), DB_TEXT(token), known(p->percent), DB_TEXT(p->step), known(p->total),
-	        known(p->processed), known(p->rejected), DB_INT(clock_wall_ms())),
+	    DB_ARGS(DB_INT(job_id), DB_TEXT(token), known(p->percent), DB_TEXT(p->step),
+		known(p->total), known(p->processed), known(p->rejected), DB_INT(clock_wall_ms())),
 	    err);
 
 	if (rc != RC_OK)
@@ -248,7 +252,8 @@ struct held {
 	bool begun; /* the token is of an attempt that the job still stands by */
 };
 
-static enum rc lock_held(struct db *db, int64_t job_id, const char *token, struct held *h, struct err *err)
+static enum rc lock_held(
+    struct db *db, int64_t job_id, const char *token, struct held *h, struct err *err)
 {
 	struct db_cursor cur;
 	enum rc rc = db_one(db, &cur, SQL_CLAIM_LOCK, DB_ARGS(DB_INT(job_id), DB_TEXT(token)), err);
@@ -256,16 +261,16 @@ static enum rc lock_held(struct db *db, int64_t job_id, const char *token, struc
 	if (rc != RC_OK)
 		return rc;
 	*h = (struct held){
-		.job_id = job_id,
-		.token = token,
-		.org_id = db_int(&cur, 0),
-		.project_id = db_int(&cur, 1),
-		.status = job_status_parse(db_text(&cur, 3, NULL)),
-		.auto_retries = db_int(&cur, 4),
-		.max_retries = db_int(&cur, 5),
-		.crashes = db_int(&cur, 6),
-		.run_at = db_int(&cur, 7),
-		.begun = !db_null(&cur, 8),
+	    .job_id = job_id,
+	    .token = token,
+	    .org_id = db_int(&cur, 0),
+	    .project_id = db_int(&cur, 1),
+	    .status = job_status_parse(db_text(&cur, 3, NULL)),
+	    .auto_retries = db_int(&cur, 4),
+	    .max_retries = db_int(&cur, 5),
+	    .crashes = db_int(&cur, 6),
+	    .run_at = db_int(&cur, 7),
+	    .begun = !db_null(&cur, 8),
 	};
 	snprintf(h->job_type, sizeof h->job_type, "%s", db_text(&cur, 2, NULL));
 	db_finish(&cur);
@@ -278,7 +283,8 @@ static enum rc drop(struct db *db, const struct held *h, struct err *err)
 {
 	int64_t now = clock_wall_ms();
 	bool waits = h->status == JOB_PENDING && h->run_at <= now;
-	enum rc rc = db_exec(db, SQL_CLAIM_DROP, DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_INT(now)), err);
+	enum rc rc = db_exec(
+	    db, SQL_CLAIM_DROP, DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_INT(now)), err);
 
 	if (rc == RC_OK)
 		rc = lane_add(db, h->org_id, h->job_type, 0, -1, err);
@@ -287,19 +293,19 @@ static enum rc drop(struct db *db, const struct held *h, struct err *err)
 	return rc;
 }
 
-static enum rc finish(struct db *db, const struct held *h, enum job_action action, const char *reason,
-    int64_t now, struct err *err)
+static enum rc finish(struct db *db, const struct held *h, enum job_action action,
+    const char *reason, int64_t now, struct err *err)
 {
 	enum rc rc = job_record(db,
-	    &(struct job_change){ .org_id = h->org_id,
-	        .project_id = h->project_id,
-	        .job_id = h->job_id,
-	        .at = now,
-	        .job_type = h->job_type,
-	        .actor = actor,
-	        .reason = reason,
-	        .from = h->status,
-	        .to = job_next(h->status, action) },
+	    &(struct job_change){.org_id = h->org_id,
+		.project_id = h->project_id,
+		.job_id = h->job_id,
+		.at = now,
+		.job_type = h->job_type,
+		.actor = actor,
+		.reason = reason,
+		.from = h->status,
+		.to = job_next(h->status, action)},
 	    err);
 
 	if (rc == RC_OK)
@@ -315,17 +321,19 @@ static enum rc close_job(struct db *db, const struct held *h, const struct claim
 	int64_t now = clock_wall_ms();
 	size_t outputs = action == JOB_COMPLETE ? end->output_count : 0;
 	enum rc rc = db_exec(db, SQL_CLAIM_CLOSE,
-	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_TEXT(job_status_name(job_next(h->status, action))),
-	        DB_TEXT(error), DB_TEXT(end->result), known(end->cpu_ms), known(end->peak_bytes),
-	        known(end->log_bytes), DB_INT((int64_t)outputs), DB_INT(now), DB_INT(end->crashed)),
+	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token),
+		DB_TEXT(job_status_name(job_next(h->status, action))), DB_TEXT(error),
+		DB_TEXT(end->result), known(end->cpu_ms), known(end->peak_bytes),
+		known(end->log_bytes), DB_INT((int64_t)outputs), DB_INT(now), DB_INT(end->crashed)),
 	    err);
 
 	for (size_t i = 0; i < outputs && rc == RC_OK; i++) {
 		const struct file *f = &end->outputs[i];
 
 		rc = db_exec(db, SQL_FILE_INSERT,
-		    DB_ARGS(DB_TEXT(f->uuid), DB_INT(h->org_id), DB_INT(h->job_id), DB_INT(1), DB_TEXT(f->name),
-		        DB_INT(f->size_bytes), DB_TEXT(f->content_type), DB_TEXT(f->sha256), DB_INT(now)),
+		    DB_ARGS(DB_TEXT(f->uuid), DB_INT(h->org_id), DB_INT(h->job_id), DB_INT(1),
+			DB_TEXT(f->name), DB_INT(f->size_bytes), DB_TEXT(f->content_type),
+			DB_TEXT(f->sha256), DB_INT(now)),
 		    err);
 	}
 	return rc == RC_OK ? finish(db, h, action, error, now, err) : rc;
@@ -333,7 +341,8 @@ static enum rc close_job(struct db *db, const struct held *h, const struct claim
 
 /* A frozen job is not to blame for what becomes of its processor: it stays paused, and nothing is
  * counted. */
-static enum rc release(struct db *db, const struct held *h, const struct claim_end *end, struct err *err)
+static enum rc release(
+    struct db *db, const struct held *h, const struct claim_end *end, struct err *err)
 {
 	int64_t now = clock_wall_ms(), run_at = end->run_at > now ? end->run_at : now;
 	bool paused = h->status == JOB_PAUSED;
@@ -342,22 +351,23 @@ static enum rc release(struct db *db, const struct held *h, const struct claim_e
 	enum rc rc;
 
 	if (crashed && h->crashes + 1 >= CRASHES_MAX) {
-		snprintf(words, sizeof words, "quarantined: its runner died %d times; the last time: %s", CRASHES_MAX,
+		snprintf(words, sizeof words,
+		    "quarantined: its runner died %d times; the last time: %s", CRASHES_MAX,
 		    end->error ? end->error : "no reason known");
 		return close_job(db, h, end, JOB_FAIL, words, err);
 	}
 	if (counts && h->auto_retries >= h->max_retries) {
 		if (h->max_retries)
-			snprintf(words, sizeof words, "%s (after %lld attempts)", end->error ? end->error : "failed",
-			    (long long)h->max_retries + 1);
+			snprintf(words, sizeof words, "%s (after %lld attempts)",
+			    end->error ? end->error : "failed", (long long)h->max_retries + 1);
 		else
 			snprintf(words, sizeof words, "%s", end->error ? end->error : "failed");
 		return close_job(db, h, end, JOB_FAIL, words, err);
 	}
 	rc = db_exec(db, SQL_CLAIM_RELEASE,
-	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_INT(counts), DB_INT(crashed), DB_INT(run_at),
-	        DB_INT(now), DB_TEXT(counts ? end->error : NULL), known(end->log_bytes),
-	        DB_TEXT(job_status_name(job_next(h->status, JOB_RELEASE)))),
+	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_INT(counts), DB_INT(crashed),
+		DB_INT(run_at), DB_INT(now), DB_TEXT(counts ? end->error : NULL),
+		known(end->log_bytes), DB_TEXT(job_status_name(job_next(h->status, JOB_RELEASE)))),
 	    err);
 	if (rc == RC_OK)
 		rc = finish(db, h, JOB_RELEASE, end->error, now, err);
@@ -366,7 +376,8 @@ static enum rc release(struct db *db, const struct held *h, const struct claim_e
 	return rc;
 }
 
-enum rc claim_end(struct db *db, int64_t job_id, const char *token, const struct claim_end *end, struct err *err)
+enum rc claim_end(
+    struct db *db, int64_t job_id, const char *token, const struct claim_end *end, struct err *err)
 {
 	struct held h;
 	enum rc rc = lock_held(db, job_id, token, &h, err);
@@ -412,14 +423,14 @@ static enum rc sweep_leases(struct db *db, int64_t backoff_ms, int64_t *n, struc
 		return rc;
 	for (size_t i = 0; i < count; i++) {
 		struct claim_end end = {
-			.action = JOB_RELEASE,
-			.error = "its processor died or stopped answering",
-			.counts = true,
-			.crashed = true,
-			.run_at = clock_wall_ms() + backoff_ms / 8,
-			.cpu_ms = -1,
-			.peak_bytes = -1,
-			.log_bytes = -1,
+		    .action = JOB_RELEASE,
+		    .error = "its processor died or stopped answering",
+		    .counts = true,
+		    .crashed = true,
+		    .run_at = clock_wall_ms() + backoff_ms / 8,
+		    .cpu_ms = -1,
+		    .peak_bytes = -1,
+		    .log_bytes = -1,
 		};
 
 		rc = claim_end(db, list[i].job_id, list[i].token, &end, err);
@@ -438,13 +449,15 @@ static enum rc sweep_due(struct db *db, int64_t *due, struct err *err)
 	} list[SWEEP_MAX];
 	struct db_cursor cur;
 	size_t count = 0;
-	enum rc rc = db_query(db, &cur, SQL_CLAIM_DUE, DB_ARGS(DB_INT(clock_wall_ms()), DB_INT(SWEEP_MAX)), err);
+	enum rc rc = db_query(
+	    db, &cur, SQL_CLAIM_DUE, DB_ARGS(DB_INT(clock_wall_ms()), DB_INT(SWEEP_MAX)), err);
 
 	if (rc != RC_OK)
 		return rc;
 	while (count < SWEEP_MAX && (rc = db_next(&cur, err)) == RC_OK) {
 		list[count].org_id = db_int(&cur, 0);
-		snprintf(list[count++].job_type, sizeof list->job_type, "%s", db_text(&cur, 1, NULL));
+		snprintf(
+		    list[count++].job_type, sizeof list->job_type, "%s", db_text(&cur, 1, NULL));
 	}
 	db_finish(&cur);
 	if (rc != RC_OK && rc != RC_DONE)

@@ -25,44 +25,49 @@ struct claim {
 	size_t input_count;
 };
 
-/* Claim up to `want` jobs of the types in slots (each slot's `free` is counted down). Claims and inputs lie in the arena. *n may
- * be 0. lease: lease_until = lease clock + lease_ms. */
-enum rc claim_take(struct db *db, int64_t worker_id, struct claim_slot *slots, size_t slot_count, size_t want,
-    int64_t lease_ms, struct arena *a, struct claim **out, size_t *n, struct err *err);
+/* Claim up to `want` jobs of the types in slots (each slot's `free` is counted down). Claims and
+ * inputs lie in the arena. *n may be 0. lease: lease_until = lease clock + lease_ms. */
+enum rc claim_take(struct db *db, int64_t worker_id, struct claim_slot *slots, size_t slot_count,
+    size_t want, int64_t lease_ms, struct arena *a, struct claim **out, size_t *n, struct err *err);
 
 /* Renew one lease. RC_NOTFOUND: the lease is lost or the job is neither `processing` nor frozen;
  * stop the runner either way (claim_state tells which). */
-enum rc claim_renew(struct db *db, int64_t job_id, const char *token, int64_t lease_ms, struct err *err);
+enum rc claim_renew(
+    struct db *db, int64_t job_id, const char *token, int64_t lease_ms, struct err *err);
 
 /* The state of a job whose token we hold: processing, paused (freeze it), anything else: stop it.
  * RC_NOTFOUND when the token is no longer in the row. */
-enum rc claim_state(struct db *db, int64_t job_id, const char *token, enum job_status *out, struct err *err);
+enum rc claim_state(
+    struct db *db, int64_t job_id, const char *token, enum job_status *out, struct err *err);
 
 struct claim_progress {
-	int percent;          /* -1: unchanged */
-	const char *step;     /* NULL: unchanged */
+	int percent;                        /* -1: unchanged */
+	const char *step;                   /* NULL: unchanged */
 	int64_t total, processed, rejected; /* -1: unchanged */
 };
-enum rc claim_progress(struct db *db, int64_t job_id, const char *token, const struct claim_progress *p,
-    struct err *err);
+enum rc claim_progress(struct db *db, int64_t job_id, const char *token,
+    const struct claim_progress *p, struct err *err);
 
 /* How an attempt ended. */
 struct claim_end {
-	enum job_action action; /* JOB_COMPLETE, JOB_FAIL, JOB_RELEASE; JOB_CANCEL: it was cancelled, processes are gone */
+	enum job_action action; /* JOB_COMPLETE, JOB_FAIL, JOB_RELEASE; JOB_CANCEL: it was
+				   cancelled, processes are gone */
 	const char *error;      /* plain words; NULL when completed */
 	const char *result;
-	bool counts;            /* JOB_RELEASE: whether it uses up a retry (false: graceful hand-back) */
-	bool crashed;           /* JOB_RELEASE: the runner died; the third time the job is failed (quarantine) instead */
-	int64_t run_at;         /* JOB_RELEASE: not before; wall ms, 0: at once */
+	bool counts;  /* JOB_RELEASE: whether it uses up a retry (false: graceful hand-back) */
+	bool crashed; /* JOB_RELEASE: the runner died; the third time the job is failed (quarantine)
+			 instead */
+	int64_t run_at;                        /* JOB_RELEASE: not before; wall ms, 0: at once */
 	int64_t cpu_ms, peak_bytes, log_bytes; /* -1: not known */
-	const struct file *outputs; /* JOB_COMPLETE: in the store already */
+	const struct file *outputs;            /* JOB_COMPLETE: in the store already */
 	size_t output_count;
 };
-/* Ends the attempt and gives the token back. On a job that was cancelled meanwhile only the token is
- * cleared (and the outputs are not recorded: RC_NOTFOUND tells the caller to remove them); if it was
- * retried meanwhile it becomes claimable now. A JOB_RELEASE with no retry left fails the job. A paused
- * job that ends had done so before it could be frozen; one that is released stays paused. */
-enum rc claim_end(struct db *db, int64_t job_id, const char *token, const struct claim_end *end, struct err *err);
+/* Ends the attempt and gives the token back. On a job that was cancelled meanwhile only the token
+ * is cleared (and the outputs are not recorded: RC_NOTFOUND tells the caller to remove them); if it
+ * was retried meanwhile it becomes claimable now. A JOB_RELEASE with no retry left fails the job. A
+ * paused job that ends had done so before it could be frozen; one that is released stays paused. */
+enum rc claim_end(
+    struct db *db, int64_t job_id, const char *token, const struct claim_end *end, struct err *err);
 
 /* Jobs whose lease has run out go back to pending (or fail when used up); *n counts them. Delayed
  * jobs that are due become claimable; *due counts those. Bounded: at most 200 a call. */
@@ -73,7 +78,8 @@ enum rc claim_next_due(struct db *db, int64_t *at, struct err *err);
 
 /* Processors make themselves known. worker_begin: a new row, *id; on a new boot every lease of
  * before is expired. worker_beat: once a heartbeat. */
-enum rc worker_begin(struct db *db, const char *name, const char *about_json, int64_t *id, struct err *err);
+enum rc worker_begin(
+    struct db *db, const char *name, const char *about_json, int64_t *id, struct err *err);
 enum rc worker_beat(struct db *db, int64_t id, int64_t running, struct err *err);
 enum rc worker_end(struct db *db, int64_t id, struct err *err);
 
@@ -86,7 +92,8 @@ struct worker {
 	int64_t id, running, started_at, seen_at; /* wall ms */
 	const char *name, *about;                 /* about: JSON */
 };
-enum rc worker_list(struct db *db, struct arena *a, struct worker **out, size_t *n, struct err *err);
+enum rc worker_list(
+    struct db *db, struct arena *a, struct worker **out, size_t *n, struct err *err);
 
 /* Back-off before retry number `retry` (from 1): base x 2^(retry-1), at most 1 h, +-25 % jitter. */
 int64_t claim_backoff_ms(int64_t base_ms, int64_t retry);

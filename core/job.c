@@ -15,16 +15,17 @@
 /* An answer under an Idempotency-Key is kept this long. */
 #define IDEMPOTENCY_KEEP_MS INT64_C(86400000)
 
-const struct scope scope_local = { .org_id = 1, .project_id = 1, .user_id = 1, .user_name = "local" };
+const struct scope scope_local = {.org_id = 1, .project_id = 1, .user_id = 1, .user_name = "local"};
 
-static enum rc insert_files(struct db *db, const struct scope *sc, const struct job_new *job, int64_t now,
-    struct err *err)
+static enum rc insert_files(
+    struct db *db, const struct scope *sc, const struct job_new *job, int64_t now, struct err *err)
 {
 	for (size_t i = 0; i < job->file_count; i++) {
 		const struct file *f = &job->files[i];
 		enum rc rc = db_exec(db, SQL_FILE_INSERT,
-		    DB_ARGS(DB_TEXT(f->uuid), DB_INT(sc->org_id), DB_INT(job->id), DB_INT(f->output), DB_TEXT(f->name),
-		        DB_INT(f->size_bytes), DB_TEXT(f->content_type), DB_TEXT(f->sha256), DB_INT(now)),
+		    DB_ARGS(DB_TEXT(f->uuid), DB_INT(sc->org_id), DB_INT(job->id),
+			DB_INT(f->output), DB_TEXT(f->name), DB_INT(f->size_bytes),
+			DB_TEXT(f->content_type), DB_TEXT(f->sha256), DB_INT(now)),
 		    err);
 
 		if (rc != RC_OK)
@@ -33,8 +34,8 @@ static enum rc insert_files(struct db *db, const struct scope *sc, const struct 
 	return RC_OK;
 }
 
-static enum rc insert_job(struct db *db, const struct scope *sc, struct job_new *job, int64_t now,
-    struct err *err)
+static enum rc insert_job(
+    struct db *db, const struct scope *sc, struct job_new *job, int64_t now, struct err *err)
 {
 	int64_t bytes = 0;
 	bool ready = job->run_at <= now;
@@ -45,11 +46,12 @@ static enum rc insert_job(struct db *db, const struct scope *sc, struct job_new 
 		bytes += job->files[i].size_bytes;
 	uuid_new(job->uuid);
 	rc = db_one(db, &cur, SQL_JOB_INSERT,
-	    DB_ARGS(DB_TEXT(job->uuid), DB_INT(sc->org_id), DB_INT(sc->project_id), DB_INT(sc->user_id),
-	        DB_TEXT(sc->user_name), DB_TEXT(job->name), DB_TEXT(job->job_type), DB_INT(job->type_version),
-	        DB_INT(ready), DB_INT(job->priority), DB_TEXT(job->params ? job->params : "{}"),
-	        DB_INT(job->max_retries), DB_INT(job->run_at), DB_INT((int64_t)job->file_count), DB_INT(bytes),
-	        DB_INT(now)),
+	    DB_ARGS(DB_TEXT(job->uuid), DB_INT(sc->org_id), DB_INT(sc->project_id),
+		DB_INT(sc->user_id), DB_TEXT(sc->user_name), DB_TEXT(job->name),
+		DB_TEXT(job->job_type), DB_INT(job->type_version), DB_INT(ready),
+		DB_INT(job->priority), DB_TEXT(job->params ? job->params : "{}"),
+		DB_INT(job->max_retries), DB_INT(job->run_at), DB_INT((int64_t)job->file_count),
+		DB_INT(bytes), DB_INT(now)),
 	    err);
 	if (rc != RC_OK)
 		return rc;
@@ -58,14 +60,14 @@ static enum rc insert_job(struct db *db, const struct scope *sc, struct job_new 
 	rc = insert_files(db, sc, job, now, err);
 	if (rc == RC_OK)
 		rc = job_record(db,
-		    &(struct job_change){ .org_id = sc->org_id,
-		        .project_id = sc->project_id,
-		        .job_id = job->id,
-		        .at = now,
-		        .job_type = job->job_type,
-		        .actor = sc->user_name,
-		        .from = JOB_STATUS_MAX,
-		        .to = JOB_PENDING },
+		    &(struct job_change){.org_id = sc->org_id,
+			.project_id = sc->project_id,
+			.job_id = job->id,
+			.at = now,
+			.job_type = job->job_type,
+			.actor = sc->user_name,
+			.from = JOB_STATUS_MAX,
+			.to = JOB_PENDING},
 		    err);
 	if (rc == RC_OK && ready)
 		rc = lane_enter(db, sc->org_id, job->job_type, 1, err);
@@ -74,7 +76,8 @@ static enum rc insert_job(struct db *db, const struct scope *sc, struct job_new 
 	return rc;
 }
 
-enum rc job_create(struct db *db, const struct scope *sc, struct job_new *jobs, size_t n, struct err *err)
+enum rc job_create(
+    struct db *db, const struct scope *sc, struct job_new *jobs, size_t n, struct err *err)
 {
 	int64_t now = clock_wall_ms();
 
@@ -87,8 +90,8 @@ enum rc job_create(struct db *db, const struct scope *sc, struct job_new *jobs, 
 	return job_bump(db, sc->org_id, sc->project_id, err);
 }
 
-enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct arena *a, struct job *out,
-    struct err *err)
+enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct arena *a,
+    struct job *out, struct err *err)
 {
 	struct db_cursor cur;
 	char lower[UUID_SIZE];
@@ -100,7 +103,8 @@ enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct 
 	} else if (uuid_valid(key)) {
 		for (size_t i = 0; i < UUID_SIZE; i++)
 			lower[i] = key[i] >= 'A' && key[i] <= 'F' ? (char)(key[i] | 0x20) : key[i];
-		rc = db_one(db, &cur, SQL_JOB_BY_UUID, DB_ARGS(DB_INT(sc->org_id), DB_TEXT(lower)), err);
+		rc = db_one(
+		    db, &cur, SQL_JOB_BY_UUID, DB_ARGS(DB_INT(sc->org_id), DB_TEXT(lower)), err);
 	} else {
 		rc = RC_NOTFOUND;
 	}
@@ -113,10 +117,11 @@ enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct 
 	return RC_OK;
 }
 
-enum rc job_files(struct db *db, const struct scope *sc, int64_t job_id, struct arena *a, struct file **out,
-    size_t *n, struct err *err)
+enum rc job_files(struct db *db, const struct scope *sc, int64_t job_id, struct arena *a,
+    struct file **out, size_t *n, struct err *err)
 {
-	return files_read(db, SQL_JOB_FILES, DB_ARGS(DB_INT(sc->org_id), DB_INT(job_id)), a, out, n, err);
+	return files_read(
+	    db, SQL_JOB_FILES, DB_ARGS(DB_INT(sc->org_id), DB_INT(job_id)), a, out, n, err);
 }
 
 enum rc job_history(struct db *db, const struct scope *sc, int64_t job_id, struct arena *a,
@@ -133,7 +138,8 @@ enum rc job_history(struct db *db, const struct scope *sc, int64_t job_id, struc
 		return rc;
 	while ((rc = db_next(&cur, err)) == RC_OK) {
 		if (*n == room) {
-			struct job_event *grown = arena_alloc(a, sizeof *grown * (room ? room * 2 : 8));
+			struct job_event *grown =
+			    arena_alloc(a, sizeof *grown * (room ? room * 2 : 8));
 
 			if (*n)
 				memcpy(grown, events, sizeof *grown * *n);
@@ -141,10 +147,10 @@ enum rc job_history(struct db *db, const struct scope *sc, int64_t job_id, struc
 			events = grown;
 		}
 		events[(*n)++] = (struct job_event){
-			.status = job_status_parse(db_text(&cur, 0, NULL)),
-			.at = db_int(&cur, 1),
-			.actor = arena_strdup(a, db_text(&cur, 2, NULL)),
-			.reason = arena_strdup(a, db_text(&cur, 3, NULL)),
+		    .status = job_status_parse(db_text(&cur, 0, NULL)),
+		    .at = db_int(&cur, 1),
+		    .actor = arena_strdup(a, db_text(&cur, 2, NULL)),
+		    .reason = arena_strdup(a, db_text(&cur, 3, NULL)),
 		};
 	}
 	db_finish(&cur);
@@ -152,35 +158,39 @@ enum rc job_history(struct db *db, const struct scope *sc, int64_t job_id, struc
 	return rc == RC_DONE ? RC_OK : rc;
 }
 
-enum rc idempotency_lookup(struct db *db, const struct scope *sc, const char *key, const char *request_hash,
-    struct arena *a, const char **response, struct err *err)
+enum rc idempotency_lookup(struct db *db, const struct scope *sc, const char *key,
+    const char *request_hash, struct arena *a, const char **response, struct err *err)
 {
 	struct db_cursor cur;
 	enum rc rc;
 
 	rc = db_one(db, &cur, SQL_IDEMPOTENCY_GET,
-	    DB_ARGS(DB_INT(sc->org_id), DB_TEXT(key), DB_INT(clock_wall_ms() - IDEMPOTENCY_KEEP_MS)), err);
+	    DB_ARGS(
+		DB_INT(sc->org_id), DB_TEXT(key), DB_INT(clock_wall_ms() - IDEMPOTENCY_KEEP_MS)),
+	    err);
 	if (rc != RC_OK)
 		return rc;
 	if (strcmp(db_text(&cur, 0, NULL), request_hash) != 0)
-		rc = err_set(err, RC_INVALID, "Idempotency-Key was used before for a different request");
+		rc = err_set(
+		    err, RC_INVALID, "Idempotency-Key was used before for a different request");
 	else
 		*response = arena_strdup(a, db_text(&cur, 1, NULL));
 	db_finish(&cur);
 	return rc;
 }
 
-enum rc idempotency_store(struct db *db, const struct scope *sc, const char *key, const char *request_hash,
-    const char *response, struct err *err)
+enum rc idempotency_store(struct db *db, const struct scope *sc, const char *key,
+    const char *request_hash, const char *response, struct err *err)
 {
 	int64_t now = clock_wall_ms();
 	enum rc rc;
 
 	rc = db_exec(db, SQL_IDEMPOTENCY_PUT,
-	    DB_ARGS(DB_INT(sc->org_id), DB_TEXT(key), DB_TEXT(request_hash), DB_TEXT(response), DB_INT(now),
-	        DB_INT(now - IDEMPOTENCY_KEEP_MS)),
+	    DB_ARGS(DB_INT(sc->org_id), DB_TEXT(key), DB_TEXT(request_hash), DB_TEXT(response),
+		DB_INT(now), DB_INT(now - IDEMPOTENCY_KEEP_MS)),
 	    err);
 	if (rc == RC_OK && db_changes(db) == 0)
-		return err_set(err, RC_CONFLICT, "Idempotency-Key is being used by another request");
+		return err_set(
+		    err, RC_CONFLICT, "Idempotency-Key is being used by another request");
 	return rc;
 }

@@ -30,9 +30,10 @@ struct file {
 	int64_t id, job_id, size_bytes;
 	char uuid[UUID_SIZE];
 	bool output;
-	const char *name;         /* display name; for outputs a relative path within the output directory */
+	const char
+	    *name; /* display name; for outputs a relative path within the output directory */
 	const char *content_type;
-	const char *sha256;       /* hex; NULL: not computed yet */
+	const char *sha256; /* hex; NULL: not computed yet */
 };
 
 struct job {
@@ -40,11 +41,11 @@ struct job {
 	char uuid[UUID_SIZE];
 	const char *name, *job_type, *created_by, *current_step, *error, *result, *params;
 	enum job_status status;
-	int progress; /* percent */
+	int progress;                                         /* percent */
 	int64_t total_items, processed_items, rejected_items; /* -1: not known */
 	int64_t priority, retry_count, max_retries, attempt, type_version;
 	int64_t run_at, created_at, updated_at, started_at, completed_at; /* wall ms; 0: not yet */
-	int64_t cpu_ms, peak_bytes, log_bytes; /* of the last attempt; -1: not known */
+	int64_t cpu_ms, peak_bytes, log_bytes;   /* of the last attempt; -1: not known */
 	int64_t files_in, files_out, size_bytes; /* how many, and bytes of the inputs */
 };
 
@@ -55,21 +56,22 @@ struct job_new {
 	int64_t run_at; /* wall ms; 0: now */
 	const struct file *files;
 	size_t file_count;
-	int64_t id; /* filled by job_create */
+	int64_t id;           /* filled by job_create */
 	char uuid[UUID_SIZE]; /* filled by job_create */
 };
 
-/* Inside the caller's write transaction: insert n jobs with files, status rows, counters, lanes, and
- * bump the project. The caller commits durably and then rings the doorbell. */
-enum rc job_create(struct db *db, const struct scope *sc, struct job_new *jobs, size_t n, struct err *err);
+/* Inside the caller's write transaction: insert n jobs with files, status rows, counters, lanes,
+ * and bump the project. The caller commits durably and then rings the doorbell. */
+enum rc job_create(
+    struct db *db, const struct scope *sc, struct job_new *jobs, size_t n, struct err *err);
 
 /* By uuid or decimal id as it stands in a URL. Texts live in the arena. RC_NOTFOUND. */
-enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct arena *a, struct job *out,
-    struct err *err);
+enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct arena *a,
+    struct job *out, struct err *err);
 
 /* Files of a job, inputs first, by id. Array in the arena. */
-enum rc job_files(struct db *db, const struct scope *sc, int64_t job_id, struct arena *a, struct file **out,
-    size_t *n, struct err *err);
+enum rc job_files(struct db *db, const struct scope *sc, int64_t job_id, struct arena *a,
+    struct file **out, size_t *n, struct err *err);
 
 struct job_event {
 	enum job_status status;
@@ -86,8 +88,9 @@ struct job_filter {
 	const char *job_type; /* NULL or "": any */
 	const char *q;        /* part of the name, 3 characters or more; NULL or "": any */
 	bool oldest_first;
-	int limit;            /* 1..100 */
-	int64_t after, before; /* job ids: the page behind / in front of that row in list order; 0: none */
+	int limit; /* 1..100 */
+	int64_t after,
+	    before; /* job ids: the page behind / in front of that row in list order; 0: none */
 };
 struct job_page {
 	struct job *jobs; /* in list order, in the arena */
@@ -98,35 +101,37 @@ enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter 
     struct job_page *out, struct err *err);
 
 /* Outputs of all jobs of a page, in no particular order; array in the arena. */
-enum rc job_outputs(struct db *db, const struct scope *sc, const struct job_page *page, struct arena *a,
-    struct file **out, size_t *n, struct err *err);
+enum rc job_outputs(struct db *db, const struct scope *sc, const struct job_page *page,
+    struct arena *a, struct file **out, size_t *n, struct err *err);
 
 /* Jobs of the project per state, from the counters. */
-enum rc job_counts(struct db *db, const struct scope *sc, int64_t counts[static JOB_STATUS_MAX], struct err *err);
+enum rc job_counts(
+    struct db *db, const struct scope *sc, int64_t counts[static JOB_STATUS_MAX], struct err *err);
 
 /* The project's change counter: the version in every fragment's tag. One indexed read. */
 enum rc project_version(struct db *db, const struct scope *sc, int64_t *version, struct err *err);
 
 /*
- * JOB_CANCEL, JOB_RETRY, JOB_PAUSE or JOB_RESUME on one job; delete it with its history. Each in a transaction of its own,
- * committed durably; the caller rings the doorbell. RC_CONFLICT when the state does not allow it
- * (err says what is). The files of a deleted job are listed in *gone (arena) for store_remove,
- * which follows the commit; its log goes by store_log_remove with its uuid.
+ * JOB_CANCEL, JOB_RETRY, JOB_PAUSE or JOB_RESUME on one job; delete it with its history. Each in a
+ * transaction of its own, committed durably; the caller rings the doorbell. RC_CONFLICT when the
+ * state does not allow it (err says what is). The files of a deleted job are listed in *gone
+ * (arena) for store_remove, which follows the commit; its log goes by store_log_remove with its
+ * uuid.
  */
-enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_action action, const char *reason,
-    struct err *err);
-enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct arena *a, struct file **gone,
-    size_t *n, struct err *err);
+enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_action action,
+    const char *reason, struct err *err);
+enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct arena *a,
+    struct file **gone, size_t *n, struct err *err);
 
-/* The job as every answer shows it: fields, `inputs` and `outputs` (those of files[] that are its own),
- * `actions` (names of what its state allows). Texts are borrowed from job and files. */
+/* The job as every answer shows it: fields, `inputs` and `outputs` (those of files[] that are its
+ * own), `actions` (names of what its state allows). Texts are borrowed from job and files. */
 struct view *job_view(struct arena *a, const struct job *job, const struct file *files, size_t n);
 
 /* Requests that were answered before. lookup: RC_OK and the stored answer, RC_NOTFOUND, or
  * RC_INVALID when the key was used for another request. store: inside the creating transaction. */
-enum rc idempotency_lookup(struct db *db, const struct scope *sc, const char *key, const char *request_hash,
-    struct arena *a, const char **response, struct err *err);
-enum rc idempotency_store(struct db *db, const struct scope *sc, const char *key, const char *request_hash,
-    const char *response, struct err *err);
+enum rc idempotency_lookup(struct db *db, const struct scope *sc, const char *key,
+    const char *request_hash, struct arena *a, const char **response, struct err *err);
+enum rc idempotency_store(struct db *db, const struct scope *sc, const char *key,
+    const char *request_hash, const char *response, struct err *err);
 
 #endif

@@ -23,7 +23,8 @@ struct lock {
 	bool begun; /* the attempt that holds the lease is one the job stands by */
 };
 
-static enum rc lock_job(struct db *db, const struct scope *sc, int64_t id, struct lock *l, struct err *err)
+static enum rc lock_job(
+    struct db *db, const struct scope *sc, int64_t id, struct lock *l, struct err *err)
 {
 	struct db_cursor cur;
 	enum rc rc = db_one(db, &cur, SQL_JOB_LOCK, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
@@ -52,8 +53,8 @@ static enum rc refuse(enum job_status status, enum job_action action, struct err
 
 	for (size_t i = 0; i < JOB_ASKED_MAX; i++)
 		if (job_next(status, job_asked[i]) != JOB_STATUS_MAX)
-			used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
-			    job_action_name(job_asked[i]));
+			used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+			    used ? ", " : "", job_action_name(job_asked[i]));
 	return err_set(err, RC_CONFLICT, "cannot %s a job that is %s; what it allows: %s",
 	    job_action_name(action), job_status_name(status), list);
 }
@@ -80,19 +81,21 @@ static enum rc change(struct db *db, const struct scope *sc, int64_t id, const s
     enum job_action action, const char *reason, struct err *err)
 {
 	int64_t now = clock_wall_ms();
-	bool claimable = !l->leased && (action == JOB_RETRY || (action == JOB_RESUME && l->run_at <= now));
+	bool claimable =
+	    !l->leased && (action == JOB_RETRY || (action == JOB_RESUME && l->run_at <= now));
 	struct job_change c = {
-		.org_id = sc->org_id,
-		.project_id = l->project_id,
-		.job_id = id,
-		.at = now,
-		.job_type = l->job_type,
-		.actor = sc->user_name,
-		.reason = reason,
-		.from = l->status,
-		.to = job_next(l->status, action),
+	    .org_id = sc->org_id,
+	    .project_id = l->project_id,
+	    .job_id = id,
+	    .at = now,
+	    .job_type = l->job_type,
+	    .actor = sc->user_name,
+	    .reason = reason,
+	    .from = l->status,
+	    .to = job_next(l->status, action),
 	};
-	enum rc rc = db_exec(db, statement(action), DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_INT(now)), err);
+	enum rc rc = db_exec(
+	    db, statement(action), DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_INT(now)), err);
 
 	if (rc == RC_OK)
 		rc = job_record(db, &c, err);
@@ -105,8 +108,8 @@ static enum rc change(struct db *db, const struct scope *sc, int64_t id, const s
 	return rc;
 }
 
-enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_action action, const char *reason,
-    struct err *err)
+enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_action action,
+    const char *reason, struct err *err)
 {
 	struct lock l;
 	enum rc rc;
@@ -127,20 +130,22 @@ enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_acti
 	return rc;
 }
 
-static enum rc erase(struct db *db, const struct scope *sc, int64_t id, const struct lock *l, struct err *err)
+static enum rc erase(
+    struct db *db, const struct scope *sc, int64_t id, const struct lock *l, struct err *err)
 {
 	struct job_change c = {
-		.org_id = sc->org_id,
-		.project_id = l->project_id,
-		.job_id = id,
-		.job_type = l->job_type,
-		.from = l->status,
-		.to = JOB_STATUS_MAX,
+	    .org_id = sc->org_id,
+	    .project_id = l->project_id,
+	    .job_id = id,
+	    .job_type = l->job_type,
+	    .from = l->status,
+	    .to = JOB_STATUS_MAX,
 	};
 	enum rc rc = job_record(db, &c, err);
 
 	if (rc == RC_OK)
-		rc = lane_add(db, sc->org_id, l->job_type, l->ready ? -1 : 0, l->leased ? -1 : 0, err);
+		rc = lane_add(
+		    db, sc->org_id, l->job_type, l->ready ? -1 : 0, l->leased ? -1 : 0, err);
 	if (rc == RC_OK)
 		rc = db_exec(db, SQL_JOB_SEARCH_DELETE, DB_ARGS(DB_INT(id)), err);
 	if (rc == RC_OK)
@@ -150,8 +155,8 @@ static enum rc erase(struct db *db, const struct scope *sc, int64_t id, const st
 	return rc;
 }
 
-enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct arena *a, struct file **gone,
-    size_t *n, struct err *err)
+enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct arena *a,
+    struct file **gone, size_t *n, struct err *err)
 {
 	struct lock l;
 	enum rc rc = db_begin(db, err);

@@ -57,19 +57,22 @@ struct question {
 
 static enum rc ask(struct db *db, struct db_cursor *cur, const struct question *q, struct err *err)
 {
-	static const enum sql_id pages[2][2][2] = { /* status, type, up */
-		{ { SQL_JOB_PAGE_DOWN, SQL_JOB_PAGE_UP }, { SQL_JOB_PAGE_TYPE_DOWN, SQL_JOB_PAGE_TYPE_UP } },
-		{ { SQL_JOB_PAGE_STATUS_DOWN, SQL_JOB_PAGE_STATUS_UP },
-		    { SQL_JOB_PAGE_BOTH_DOWN, SQL_JOB_PAGE_BOTH_UP } },
+	static const enum sql_id pages[2][2][2] = {
+	    /* status, type, up */
+	    {{SQL_JOB_PAGE_DOWN, SQL_JOB_PAGE_UP}, {SQL_JOB_PAGE_TYPE_DOWN, SQL_JOB_PAGE_TYPE_UP}},
+	    {{SQL_JOB_PAGE_STATUS_DOWN, SQL_JOB_PAGE_STATUS_UP},
+		{SQL_JOB_PAGE_BOTH_DOWN, SQL_JOB_PAGE_BOTH_UP}},
 	};
-	struct db_arg args[7] = { DB_INT(q->project_id), DB_INT(q->org_id), DB_INT(q->from), DB_INT(q->rows) };
+	struct db_arg args[7] = {
+	    DB_INT(q->project_id), DB_INT(q->org_id), DB_INT(q->from), DB_INT(q->rows)};
 	size_t n = 4;
 
 	if (q->match) {
 		args[n++] = DB_TEXT(q->match);
 		args[n++] = DB_TEXT(q->status ? q->status : "");
 		args[n++] = DB_TEXT(q->type ? q->type : "");
-		return db_query(db, cur, q->up ? SQL_JOB_SEARCH_UP : SQL_JOB_SEARCH_DOWN, args, n, err);
+		return db_query(
+		    db, cur, q->up ? SQL_JOB_SEARCH_UP : SQL_JOB_SEARCH_DOWN, args, n, err);
 	}
 	if (q->status)
 		args[n++] = DB_TEXT(q->status);
@@ -95,7 +98,8 @@ static enum rc check(const struct job_filter *f, struct err *err)
 	if (f->after && f->before)
 		return err_set(err, RC_INVALID, "after and before cannot be used together");
 	if (f->q && *f->q && (characters(f->q) < 3 || strlen(f->q) > Q_MAX))
-		return err_set(err, RC_INVALID, "q must have 3 characters or more, and at most %d bytes", Q_MAX);
+		return err_set(err, RC_INVALID,
+		    "q must have 3 characters or more, and at most %d bytes", Q_MAX);
 	return RC_OK;
 }
 
@@ -105,13 +109,16 @@ enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter 
 	int limit = f->limit ? f->limit : LIMIT_DEFAULT;
 	bool backwards = f->before != 0, up = f->oldest_first != backwards;
 	struct question q = {
-		.project_id = sc->project_id,
-		.org_id = sc->org_id,
-		.from = f->before ? f->before : f->after ? f->after : up ? 0 : INT64_MAX,
-		.rows = limit + 1,
-		.up = up,
-		.status = f->by_status ? job_status_name(f->status) : NULL,
-		.type = f->job_type && *f->job_type ? f->job_type : NULL,
+	    .project_id = sc->project_id,
+	    .org_id = sc->org_id,
+	    .from = f->before  ? f->before
+		    : f->after ? f->after
+		    : up       ? 0
+			       : INT64_MAX,
+	    .rows = limit + 1,
+	    .up = up,
+	    .status = f->by_status ? job_status_name(f->status) : NULL,
+	    .type = f->job_type && *f->job_type ? f->job_type : NULL,
 	};
 	struct db_cursor cur;
 	enum rc rc = check(f, err);
@@ -120,7 +127,7 @@ enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter 
 		return rc;
 	if (f->q && *f->q)
 		q.match = search_question(a, sc->project_id, f->q);
-	*out = (struct job_page){ .jobs = arena_alloc(a, sizeof *out->jobs * (size_t)(limit + 1)) };
+	*out = (struct job_page){.jobs = arena_alloc(a, sizeof *out->jobs * (size_t)(limit + 1))};
 	rc = ask(db, &cur, &q, err);
 	if (rc != RC_OK)
 		return rc;
@@ -140,10 +147,10 @@ enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter 
 	return RC_OK;
 }
 
-enum rc job_outputs(struct db *db, const struct scope *sc, const struct job_page *page, struct arena *a,
-    struct file **out, size_t *n, struct err *err)
+enum rc job_outputs(struct db *db, const struct scope *sc, const struct job_page *page,
+    struct arena *a, struct file **out, size_t *n, struct err *err)
 {
-	struct db_arg args[26] = { DB_INT(sc->org_id) };
+	struct db_arg args[26] = {DB_INT(sc->org_id)};
 	size_t used = 0;
 
 	*out = NULL;
@@ -176,7 +183,8 @@ enum rc job_outputs(struct db *db, const struct scope *sc, const struct job_page
 	return RC_OK;
 }
 
-enum rc job_counts(struct db *db, const struct scope *sc, int64_t counts[static JOB_STATUS_MAX], struct err *err)
+enum rc job_counts(
+    struct db *db, const struct scope *sc, int64_t counts[static JOB_STATUS_MAX], struct err *err)
 {
 	struct db_cursor cur;
 	enum rc rc;
@@ -200,7 +208,8 @@ enum rc project_version(struct db *db, const struct scope *sc, int64_t *version,
 	struct db_cursor cur;
 	enum rc rc;
 
-	rc = db_one(db, &cur, SQL_PROJECT_VERSION, DB_ARGS(DB_INT(sc->org_id), DB_INT(sc->project_id)), err);
+	rc = db_one(db, &cur, SQL_PROJECT_VERSION,
+	    DB_ARGS(DB_INT(sc->org_id), DB_INT(sc->project_id)), err);
 	if (rc == RC_NOTFOUND)
 		return err_set(err, rc, "no such project");
 	if (rc != RC_OK)
@@ -237,8 +246,9 @@ static struct view *file_view(struct arena *a, const char *job_uuid, const struc
 	view_int(v, "size", f->size_bytes);
 	view_ref(v, "sha256", f->sha256);
 	view_ref(v, "download_url",
-	    f->output ? arena_printf(a, "/jobs/%s/files/out/%s", job_uuid, url_escape_path(a, f->name))
-	              : arena_printf(a, "/jobs/%s/files/in/%s", job_uuid, url_escape(a, f->name)));
+	    f->output
+		? arena_printf(a, "/jobs/%s/files/out/%s", job_uuid, url_escape_path(a, f->name))
+		: arena_printf(a, "/jobs/%s/files/in/%s", job_uuid, url_escape(a, f->name)));
 	return v;
 }
 
@@ -287,7 +297,8 @@ struct view *job_view(struct arena *a, const struct job *job, const struct file 
 	put_known(v, "log_bytes", job->log_bytes);
 	for (size_t i = 0; i < n; i++)
 		if (files[i].job_id == job->id)
-			view_push(files[i].output ? outputs : inputs, file_view(a, job->uuid, &files[i]));
+			view_push(
+			    files[i].output ? outputs : inputs, file_view(a, job->uuid, &files[i]));
 	view_put(v, "inputs", inputs);
 	view_put(v, "outputs", outputs);
 	view_put(v, "actions", action_list(a, job->status));

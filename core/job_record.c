@@ -20,8 +20,8 @@ enum rc job_record(struct db *db, const struct job_change *c, struct err *err)
 	if (rc != RC_OK)
 		return rc;
 	return db_exec(db, SQL_JOB_STATUS_INSERT,
-	    DB_ARGS(DB_INT(c->org_id), DB_INT(c->job_id), DB_TEXT(job_status_name(c->to)), DB_INT(c->at),
-	        DB_TEXT(c->actor), DB_TEXT(c->reason)),
+	    DB_ARGS(DB_INT(c->org_id), DB_INT(c->job_id), DB_TEXT(job_status_name(c->to)),
+		DB_INT(c->at), DB_TEXT(c->actor), DB_TEXT(c->reason)),
 	    err);
 }
 
@@ -31,21 +31,24 @@ enum rc job_bump(struct db *db, int64_t org_id, int64_t project_id, struct err *
 }
 
 /* The index holds a word per project beside the name, so that a rare match is found within it. */
-enum rc job_search_add(struct db *db, int64_t project_id, int64_t job_id, const char *name, struct err *err)
+enum rc job_search_add(
+    struct db *db, int64_t project_id, int64_t job_id, const char *name, struct err *err)
 {
 	char word[32];
 
 	snprintf(word, sizeof word, "[%lld]", (long long)project_id);
-	return db_exec(db, SQL_JOB_SEARCH_INSERT, DB_ARGS(DB_INT(job_id), DB_TEXT(name), DB_TEXT(word)), err);
+	return db_exec(
+	    db, SQL_JOB_SEARCH_INSERT, DB_ARGS(DB_INT(job_id), DB_TEXT(name), DB_TEXT(word)), err);
 }
 
-enum rc lane_enter(struct db *db, int64_t org_id, const char *job_type, int64_t pending, struct err *err)
+enum rc lane_enter(
+    struct db *db, int64_t org_id, const char *job_type, int64_t pending, struct err *err)
 {
 	return tally_lane(db, org_id, job_type, pending, 0, err);
 }
 
-enum rc lane_add(struct db *db, int64_t org_id, const char *job_type, int64_t pending, int64_t running,
-    struct err *err)
+enum rc lane_add(struct db *db, int64_t org_id, const char *job_type, int64_t pending,
+    int64_t running, struct err *err)
 {
 	return tally_lane(db, org_id, job_type, pending, running, err);
 }

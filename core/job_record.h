@@ -20,14 +20,16 @@ enum rc job_record(struct db *db, const struct job_change *c, struct err *err);
 enum rc job_bump(struct db *db, int64_t org_id, int64_t project_id, struct err *err);
 
 /* Make a job findable by its name. */
-enum rc job_search_add(struct db *db, int64_t project_id, int64_t job_id, const char *name, struct err *err);
+enum rc job_search_add(
+    struct db *db, int64_t project_id, int64_t job_id, const char *name, struct err *err);
 
 /* `pending` more jobs may be claimed in this lane, which is made if need be. */
-enum rc lane_enter(struct db *db, int64_t org_id, const char *job_type, int64_t pending, struct err *err);
+enum rc lane_enter(
+    struct db *db, int64_t org_id, const char *job_type, int64_t pending, struct err *err);
 
 /* Move a lane's figures. */
-enum rc lane_add(struct db *db, int64_t org_id, const char *job_type, int64_t pending, int64_t running,
-    struct err *err);
+enum rc lane_add(struct db *db, int64_t org_id, const char *job_type, int64_t pending,
+    int64_t running, struct err *err);
 
 /* Read the current row of a query of JOB_COLUMNS, or of FILE_COLUMNS; texts go to the arena. */
 void job_read(const struct db_cursor *cur, struct arena *a, struct job *out);

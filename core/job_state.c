@@ -7,32 +7,31 @@
 #include <strings.h>
 
 static const char *const status_names[JOB_STATUS_MAX] = {
-	[JOB_PENDING] = "pending",
-	[JOB_PROCESSING] = "processing",
-	[JOB_PAUSED] = "paused",
-	[JOB_COMPLETED] = "completed",
-	[JOB_FAILED] = "failed",
-	[JOB_CANCELLED] = "cancelled",
-	[JOB_REMOVED] = "removed",
+    [JOB_PENDING] = "pending",
+    [JOB_PROCESSING] = "processing",
+    [JOB_PAUSED] = "paused",
+    [JOB_COMPLETED] = "completed",
+    [JOB_FAILED] = "failed",
+    [JOB_CANCELLED] = "cancelled",
+    [JOB_REMOVED] = "removed",
 };
 
 static const char *const action_names[JOB_ACTION_MAX] = {
-	[JOB_CLAIM] = "claim",
-	[JOB_COMPLETE] = "complete",
-	[JOB_FAIL] = "fail",
-	[JOB_RELEASE] = "release",
-	[JOB_CANCEL] = "cancel",
-	[JOB_RETRY] = "retry",
-	[JOB_PAUSE] = "pause",
-	[JOB_RESUME] = "resume",
-	[JOB_THAW] = "thaw",
-	[JOB_REMOVE] = "remove",
-	[JOB_DELETE] = "delete",
+    [JOB_CLAIM] = "claim",
+    [JOB_COMPLETE] = "complete",
+    [JOB_FAIL] = "fail",
+    [JOB_RELEASE] = "release",
+    [JOB_CANCEL] = "cancel",
+    [JOB_RETRY] = "retry",
+    [JOB_PAUSE] = "pause",
+    [JOB_RESUME] = "resume",
+    [JOB_THAW] = "thaw",
+    [JOB_REMOVE] = "remove",
+    [JOB_DELETE] = "delete",
 };
 
 const enum job_action job_asked[JOB_ASKED_MAX] = {
-	JOB_PAUSE, JOB_RESUME, JOB_CANCEL, JOB_RETRY, JOB_DELETE
-};
+    JOB_PAUSE, JOB_RESUME, JOB_CANCEL, JOB_RETRY, JOB_DELETE};
 
 /* The life of a job. What is not listed is not allowed. A paused job may still end: it was done
  * before the pause reached its processes. */
@@ -41,43 +40,43 @@ static const struct {
 	enum job_action action;
 	enum job_status to;
 } transitions[] = {
-	{ JOB_PENDING, JOB_CLAIM, JOB_PROCESSING },
-	{ JOB_PENDING, JOB_CANCEL, JOB_CANCELLED },
-	{ JOB_PENDING, JOB_PAUSE, JOB_PAUSED },
-	{ JOB_PROCESSING, JOB_COMPLETE, JOB_COMPLETED },
-	{ JOB_PROCESSING, JOB_FAIL, JOB_FAILED },
-	{ JOB_PROCESSING, JOB_RELEASE, JOB_PENDING },
-	{ JOB_PROCESSING, JOB_CANCEL, JOB_CANCELLED },
-	{ JOB_PROCESSING, JOB_PAUSE, JOB_PAUSED },
-	{ JOB_PAUSED, JOB_RESUME, JOB_PENDING },
-	{ JOB_PAUSED, JOB_THAW, JOB_PROCESSING },
-	{ JOB_PAUSED, JOB_COMPLETE, JOB_COMPLETED },
-	{ JOB_PAUSED, JOB_FAIL, JOB_FAILED },
-	{ JOB_PAUSED, JOB_RELEASE, JOB_PAUSED },
-	{ JOB_PAUSED, JOB_CANCEL, JOB_CANCELLED },
-	{ JOB_FAILED, JOB_RETRY, JOB_PENDING },
-	{ JOB_CANCELLED, JOB_RETRY, JOB_PENDING },
-	{ JOB_COMPLETED, JOB_REMOVE, JOB_REMOVED },
-	{ JOB_FAILED, JOB_REMOVE, JOB_REMOVED },
-	{ JOB_CANCELLED, JOB_REMOVE, JOB_REMOVED },
-	{ JOB_PENDING, JOB_DELETE, JOB_PENDING },
-	{ JOB_PROCESSING, JOB_DELETE, JOB_PROCESSING },
-	{ JOB_PAUSED, JOB_DELETE, JOB_PAUSED },
-	{ JOB_COMPLETED, JOB_DELETE, JOB_COMPLETED },
-	{ JOB_FAILED, JOB_DELETE, JOB_FAILED },
-	{ JOB_CANCELLED, JOB_DELETE, JOB_CANCELLED },
-	{ JOB_REMOVED, JOB_DELETE, JOB_REMOVED },
+    {JOB_PENDING, JOB_CLAIM, JOB_PROCESSING},
+    {JOB_PENDING, JOB_CANCEL, JOB_CANCELLED},
+    {JOB_PENDING, JOB_PAUSE, JOB_PAUSED},
+    {JOB_PROCESSING, JOB_COMPLETE, JOB_COMPLETED},
+    {JOB_PROCESSING, JOB_FAIL, JOB_FAILED},
+    {JOB_PROCESSING, JOB_RELEASE, JOB_PENDING},
+    {JOB_PROCESSING, JOB_CANCEL, JOB_CANCELLED},
+    {JOB_PROCESSING, JOB_PAUSE, JOB_PAUSED},
+    {JOB_PAUSED, JOB_RESUME, JOB_PENDING},
+    {JOB_PAUSED, JOB_THAW, JOB_PROCESSING},
+    {JOB_PAUSED, JOB_COMPLETE, JOB_COMPLETED},
+    {JOB_PAUSED, JOB_FAIL, JOB_FAILED},
+    {JOB_PAUSED, JOB_RELEASE, JOB_PAUSED},
+    {JOB_PAUSED, JOB_CANCEL, JOB_CANCELLED},
+    {JOB_FAILED, JOB_RETRY, JOB_PENDING},
+    {JOB_CANCELLED, JOB_RETRY, JOB_PENDING},
+    {JOB_COMPLETED, JOB_REMOVE, JOB_REMOVED},
+    {JOB_FAILED, JOB_REMOVE, JOB_REMOVED},
+    {JOB_CANCELLED, JOB_REMOVE, JOB_REMOVED},
+    {JOB_PENDING, JOB_DELETE, JOB_PENDING},
+    {JOB_PROCESSING, JOB_DELETE, JOB_PROCESSING},
+    {JOB_PAUSED, JOB_DELETE, JOB_PAUSED},
+    {JOB_COMPLETED, JOB_DELETE, JOB_COMPLETED},
+    {JOB_FAILED, JOB_DELETE, JOB_FAILED},
+    {JOB_CANCELLED, JOB_DELETE, JOB_CANCELLED},
+    {JOB_REMOVED, JOB_DELETE, JOB_REMOVED},
 };
 
 static const struct {
 	const char *word;
 	enum job_status status;
 } synonyms[] = {
-	{ "queued", JOB_PENDING },
-	{ "waiting", JOB_PENDING },
-	{ "running", JOB_PROCESSING },
-	{ "ok", JOB_COMPLETED },
-	{ "canceled", JOB_CANCELLED },
+    {"queued", JOB_PENDING},
+    {"waiting", JOB_PENDING},
+    {"running", JOB_PROCESSING},
+    {"ok", JOB_COMPLETED},
+    {"canceled", JOB_CANCELLED},
 };
 
 const char *job_status_name(enum job_status s)

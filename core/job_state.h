@@ -42,8 +42,8 @@ const char *job_action_name(enum job_action a);
  * JOB_STATUS_MAX: none of them. */
 enum job_status job_status_parse(const char *s);
 
-/* The state after `a` on a job in state `from`, or JOB_STATUS_MAX if that is not allowed. JOB_DELETE
- * answers with `from` itself where allowed. */
+/* The state after `a` on a job in state `from`, or JOB_STATUS_MAX if that is not allowed.
+ * JOB_DELETE answers with `from` itself where allowed. */
 enum job_status job_next(enum job_status from, enum job_action a);
 
 /* What people may ask for, in the order in which it is shown; each by job_next(). */

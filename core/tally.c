@@ -40,7 +40,7 @@ static enum rc write_counts(struct db *db, struct tally *t, struct err *err)
 		if (c->n)
 			rc = db_exec(db, SQL_COUNTER_ADD,
 			    DB_ARGS(DB_INT(c->project_id), DB_TEXT(job_status_name(c->status)),
-			        DB_TEXT(c->job_type), DB_INT(c->n)),
+				DB_TEXT(c->job_type), DB_INT(c->n)),
 			    err);
 	}
 	t->count_n = 0;
@@ -57,7 +57,7 @@ static enum rc write_lanes(struct db *db, struct tally *t, struct err *err)
 		if (l->pending || l->running)
 			rc = db_exec(db, l->pending > 0 ? SQL_LANE_ENTER : SQL_LANE_ADD,
 			    DB_ARGS(DB_INT(l->org_id), DB_TEXT(l->job_type), DB_INT(l->pending),
-			        DB_INT(l->running)),
+				DB_INT(l->running)),
 			    err);
 	}
 	t->lane_n = 0;
@@ -73,7 +73,8 @@ static enum rc write_projects(struct db *db, struct tally *t, struct err *err)
 		struct project *p = &t->projects[i];
 
 		if (!p->written)
-			rc = db_exec(db, SQL_PROJECT_BUMP, DB_ARGS(DB_INT(p->org_id), DB_INT(p->id)), err);
+			rc = db_exec(
+			    db, SQL_PROJECT_BUMP, DB_ARGS(DB_INT(p->org_id), DB_INT(p->id)), err);
 		p->written = true;
 	}
 	return rc;
@@ -114,7 +115,8 @@ enum rc tally_count(struct db *db, int64_t project_id, enum job_status status, c
 	for (size_t i = 0; i < t->count_n; i++) {
 		struct count *c = &t->counts[i];
 
-		if (c->status == status && c->project_id == project_id && strcmp(c->job_type, job_type) == 0) {
+		if (c->status == status && c->project_id == project_id &&
+		    strcmp(c->job_type, job_type) == 0) {
 			c->n += n;
 			return RC_OK;
 		}
@@ -129,8 +131,8 @@ enum rc tally_count(struct db *db, int64_t project_id, enum job_status status, c
 	return RC_OK;
 }
 
-enum rc tally_lane(struct db *db, int64_t org_id, const char *job_type, int64_t pending, int64_t running,
-    struct err *err)
+enum rc tally_lane(struct db *db, int64_t org_id, const char *job_type, int64_t pending,
+    int64_t running, struct err *err)
 {
 	struct tally *t = tally_of(db);
 	enum rc rc;

@@ -17,8 +17,8 @@ enum rc tally_count(struct db *db, int64_t project_id, enum job_status status, c
     int64_t n, struct err *err);
 
 /* More jobs of a lane that may be claimed, and that run. */
-enum rc tally_lane(struct db *db, int64_t org_id, const char *job_type, int64_t pending, int64_t running,
-    struct err *err);
+enum rc tally_lane(struct db *db, int64_t org_id, const char *job_type, int64_t pending,
+    int64_t running, struct err *err);
 
 /* The project's pages show something new; its version is counted up once per transaction. */
 enum rc tally_bump(struct db *db, int64_t org_id, int64_t project_id, struct err *err);
