@@ -74,6 +74,8 @@ static const struct key keys[] = {
 
 	COUNT(web_processes, "0", 0, 1024,
 	    "Processes that answer requests. 0: two per core, at least 4."),
+	COUNT(fragment_cache, "64", 0, 64,
+	    "Renderings of the table that each of them keeps until it changes. 0: none."),
 	DURATION(request_timeout, "60s", SECOND, HOUR,
 	    "A request that takes longer is ended with its process."),
 	SIZE(upload_max, "10G", 1, INT64_C(1) << 50, "The largest body of one upload."),

@@ -27,6 +27,7 @@ struct config {
 	enum sandbox_mode sandbox;
 	int64_t workers;       /* jobs at once on this host; 0 in the file: one per core */
 	int64_t web_processes; /* 0 in the file: 2 per core, at least 4 */
+	int64_t fragment_cache; /* renderings kept by each web process */
 	const char *run_user;  /* who runs commands when the processor was started as root */
 	const char *database;  /* path of the SQLite file */
 	const char *store, *spool, *work,

@@ -16,6 +16,7 @@ enum rc app_open(
 	enum rc rc;
 
 	*app = (struct app){.cfg = cfg, .templates = t, .store.root = -1, .types_stamp = -1};
+	app->fragments.most = (size_t)cfg->fragment_cache;
 	arena_init(&app->request_arena);
 	arena_init(&app->types_arena);
 	app->sniff = sniff_open();

@@ -40,10 +40,10 @@ void fragments_put(struct fragments *f, const char *view, int64_t version, const
 {
 	struct fragment *e = find(f, view);
 
-	if (html->len > FRAGMENT_BYTES_MAX)
+	if (html->len > FRAGMENT_BYTES_MAX || !f->most)
 		return;
 	if (!e) {
-		if (f->n < FRAGMENTS_MAX) {
+		if (f->n < f->most) {
 			e = &f->list[f->n++];
 			*e = (struct fragment){0};
 			buf_init(&e->html);

@@ -23,6 +23,7 @@ struct fragment {
 
 struct fragments {
 	struct fragment list[FRAGMENTS_MAX];
+	size_t most; /* how many are kept, at most FRAGMENTS_MAX; set by the owner */
 	size_t n;
 	uint64_t clock;
 };
