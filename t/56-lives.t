@@ -59,7 +59,7 @@ sub killed_runner {
 	$job = $p->finished($id);
 	is($job->{status}, 'failed', 'a job that takes its runner down three times is quarantined');
 	like($job->{error}, qr/quarantined/, $job->{error});
-	is_deeply([ $p->leftovers ], [], 'no work directory is left');
+	ok(wait_until(10, sub { !$p->leftovers }), 'no work directory is left');
 	is($p->kill_it(TERM => $pid), 0, 'and the processor is well');
 }
 
@@ -105,7 +105,7 @@ sub handed_back {
 	my $job = $p->job($id);
 	is($job->{status}, 'pending', 'the job is pending again');
 	is($job->{retry_count}, 0, 'which counts nothing');
-	is_deeply([ $p->leftovers ], [], 'no work directory is left');
+	ok(wait_until(10, sub { !$p->leftovers }), 'no work directory is left');
 
 	$pid = $p->start;
 	ok($p->step($id, qr/running/), 'the next processor runs it');
@@ -141,7 +141,7 @@ sub frozen_processor {
 	my @id = map { $p->submit('quick') } 1 .. 6;
 	is($p->finished($_)->{status}, 'completed', 'both go on') for @id;
 	is($p->kill_it(TERM => $_), 0, 'a clean end') for $first, $second;
-	ok(!$p->leftovers, 'no work directory is left');
+	ok(wait_until(10, sub { !$p->leftovers }), 'no work directory is left');
 }
 
 sub reload {

@@ -97,7 +97,7 @@ subtest 'a type this host cannot run' => sub {
 	is($job->{status}, 'pending', 'its job waits');
 	is($job->{retry_count}, 0, 'which counts nothing');
 	is($p->finished($p->submit('good'))->{result}, 'fine', 'others run');
-	ok(!$p->leftovers, 'no work directory is left');
+	ok(wait_until(10, sub { !$p->leftovers }), 'no work directory is left');
 };
 
 subtest 'settings' => sub {
