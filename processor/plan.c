@@ -75,11 +75,11 @@ static enum rc add_inputs(
 		if (access(source, R_OK) < 0)
 			return err_sys(err, "cannot read input \"%.100s\"", name);
 		m->inputs[i] = arena_printf(m->a, "%s/%s", m->in, name);
-		add_bind(m, source, arena_printf(m->a, SANDBOX_IN "/%s", name), false);
+		add_bind(m, source, arena_printf(m->a, JOBTYPE_IN "/%s", name), false);
 		if (!m->h->sandboxed && !m->h->drop && symlink(source, m->inputs[i]) < 0)
 			return err_sys(err, "cannot link input \"%.100s\"", name);
 	}
-	add_bind(m, arena_printf(m->a, "%s/%s/out", m->h->cfg->work, workdir), SANDBOX_OUT, true);
+	add_bind(m, arena_printf(m->a, "%s/%s/out", m->h->cfg->work, workdir), JOBTYPE_OUT, true);
 	return RC_OK;
 }
 
@@ -156,7 +156,7 @@ enum rc plan_make(struct plan *p, struct host *h, const struct claim *c, const s
     const char *workdir, struct arena *a, struct err *err)
 {
 	struct making m = {
-	    .p = p, .h = h, .a = a, .room = 16, .in = SANDBOX_IN, .out = SANDBOX_OUT};
+	    .p = p, .h = h, .a = a, .room = 16, .in = JOBTYPE_IN, .out = JOBTYPE_OUT};
 	enum rc rc;
 
 	p->binds = arena_alloc(a, m.room * sizeof *p->binds);

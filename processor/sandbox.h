@@ -17,9 +17,7 @@
 #include "core/arena.h"
 #include "core/rc.h"
 
-/* Where the command finds its things. */
-#define SANDBOX_IN "/job/in"
-#define SANDBOX_OUT "/job/out"
+/* Who the command is inside; where it finds its files is JOBTYPE_IN and JOBTYPE_OUT. */
 #define SANDBOX_UID 1000
 
 /* A file or directory to show at dest, read-only unless writable. */
