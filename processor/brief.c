@@ -1,0 +1,52 @@
+/*
+ * Taking the brief apart. It comes from the supervisor, which is trusted; the bounds are there all
+ * the same, since a word of it may come from a definition that nobody looked at.
+ */
+#include "processor/brief.h"
+
+static enum rc take_word(
+    struct arena *a, char **list, size_t *n, const struct message *m, struct err *err)
+{
+	if (*n >= BRIEF_WORDS_MAX)
+		return err_set(err, RC_LIMIT, "too many arguments");
+	list[(*n)++] = arena_strdup(a, m->u.text);
+	return RC_OK;
+}
+
+static enum rc take_bind(
+    struct brief *b, struct arena *a, const struct message_bind *bind, struct err *err)
+{
+	if (b->bind_count >= BRIEF_BINDS_MAX)
+		return err_set(err, RC_LIMIT, "too many mounts");
+	b->binds[b->bind_count++] = (struct sandbox_bind){
+	    arena_strdup(a, bind->source), arena_strdup(a, bind->dest), bind->writable};
+	return RC_OK;
+}
+
+enum rc brief_read(int fd, struct brief *b, struct arena *a, struct err *err)
+{
+	static struct message m;
+	enum rc rc;
+
+	while (!(rc = message_receive(fd, &m, err))) {
+		if (m.type == MESSAGE_SPEC)
+			b->spec = m.u.spec;
+		else if (m.type == MESSAGE_ARG)
+			rc = take_word(a, b->argv, &b->argc, &m, err);
+		else if (m.type == MESSAGE_ENV)
+			rc = take_word(a, b->env, &b->envc, &m, err);
+		else if (m.type == MESSAGE_BIND)
+			rc = take_bind(b, a, &m.u.bind, err);
+		else if (m.type == MESSAGE_FILTER)
+			buf_add(&b->filter, m.u.text, m.size);
+		else if (m.type == MESSAGE_START)
+			return b->argc && *b->spec.job
+				   ? RC_OK
+				   : err_set(err, RC_INVALID, "incomplete description");
+		else
+			rc = err_set(err, RC_INVALID, "unexpected message %u", m.type);
+		if (rc)
+			return rc;
+	}
+	return rc;
+}

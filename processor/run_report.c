@@ -1,0 +1,94 @@
+/*
+ * The end of a run: how it came about, what was left, what it cost.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "processor/cgroup.h"
+#include "processor/outputs.h"
+#include "processor/run.h"
+#include "processor/runner.h"
+
+static enum rc send_output(void *context, const struct message_output *output, struct err *err)
+{
+	(void)context;
+	return message_send(RUNNER_SOCKET, MESSAGE_OUTPUT, output, sizeof *output, err);
+}
+
+/* How the command ended, when nobody cut it short. */
+static void judge(struct run *r)
+{
+	if (!r->brief.spec.sandbox) {
+		r->has_exit = true;
+		r->exit_code = WIFEXITED(r->child_status) ? WEXITSTATUS(r->child_status)
+							  : 128 + WTERMSIG(r->child_status);
+	} else if (!r->has_exit && r->unblocked && WIFSIGNALED(r->child_status)) {
+		/* Somebody outside killed bubblewrap; the command went with it. */
+		r->has_exit = true;
+		r->exit_code = 128 + WTERMSIG(r->child_status);
+	}
+	if (!r->has_exit) {
+		snprintf(r->fault, sizeof r->fault, "%.500s",
+		    *r->protocol.last_error ? r->protocol.last_error
+					    : "the sandbox could not be set up");
+		r->cause = RUN_FAULT;
+	} else if (r->exit_code && *r->brief.spec.cgroup &&
+		   cgroup_out_of_memory(r->brief.spec.cgroup)) {
+		r->cause = RUN_MEMORY;
+	} else {
+		r->cause = r->exit_code == 128 + SIGXFSZ ? RUN_OUTPUT : RUN_EXIT;
+	}
+}
+
+static int64_t milliseconds(const struct timeval *t)
+{
+	return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
+}
+
+void run_report(struct run *r)
+{
+	struct message_end end = {
+	    .cpu_ms = milliseconds(&r->usage.ru_utime) + milliseconds(&r->usage.ru_stime)};
+	int64_t peak = *r->brief.spec.cgroup ? cgroup_peak(r->brief.spec.cgroup) : r->peak_bytes;
+	struct err err;
+	enum rc rc = RC_OK;
+
+	if (!r->cut)
+		judge(r);
+	if (r->cause == RUN_EXIT && r->exit_code == 0) {
+		rc = outputs_scan(
+		    r->out_dir, r->brief.spec.output_max_bytes, &r->log, send_output, NULL, &err);
+		if (rc == RC_LIMIT)
+			r->cause = RUN_OUTPUT;
+		else if (rc == RC_INVALID)
+			r->cause = RUN_FILES;
+		else if (rc)
+			r->cause = RUN_FAULT;
+		if (rc)
+			snprintf(r->fault, sizeof r->fault, "%s", err.text);
+	}
+	run_send_progress(r, 0);
+	joblog_flush(&r->log);
+	end.cause = (int32_t)r->cause;
+	end.exit_code = r->exit_code;
+	end.log_bytes = r->log.total;
+	/* The largest single process is known exactly, the tree only where somebody counted. */
+	end.peak_bytes = (int64_t)r->usage.ru_maxrss * 1024;
+	if (peak > end.peak_bytes || *r->brief.spec.cgroup)
+		end.peak_bytes = peak;
+	memcpy(
+	    end.last_error, *r->fault ? r->fault : r->protocol.last_error, sizeof end.last_error);
+	end.last_error[sizeof end.last_error - 1] = '\0';
+	snprintf(end.result, sizeof end.result, "%s", protocol_result(&r->protocol));
+	message_send(RUNNER_SOCKET, MESSAGE_END, &end, sizeof end, NULL);
+}
+
+void run_report_fault(const struct err *err)
+{
+	struct message_end end = {
+	    .cause = RUN_FAULT, .cpu_ms = -1, .peak_bytes = -1, .log_bytes = -1};
+
+	snprintf(end.last_error, sizeof end.last_error, "%s", err->text);
+	message_send(RUNNER_SOCKET, MESSAGE_END, &end, sizeof end, NULL);
+}
