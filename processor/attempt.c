@@ -96,6 +96,7 @@ enum rc attempt_start(struct attempt *at, struct host *h, const struct claim *c,
 		l.spec = &spec;
 		l.argv = plan.argv;
 		l.env = plan.env;
+		l.secrets = plan.secrets;
 		l.binds = plan.binds;
 		l.bind_count = plan.bind_count;
 		rc = launch_runner(&l, &at->pid, &at->pidfd, &at->sock, err);

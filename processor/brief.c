@@ -35,6 +35,8 @@ enum rc brief_read(int fd, struct brief *b, struct arena *a, struct err *err)
 			rc = take_word(a, b->argv, &b->argc, &m, err);
 		else if (m.type == MESSAGE_ENV)
 			rc = take_word(a, b->env, &b->envc, &m, err);
+		else if (m.type == MESSAGE_SECRET)
+			rc = take_word(a, b->secrets, &b->secret_count, &m, err);
 		else if (m.type == MESSAGE_BIND)
 			rc = take_bind(b, a, &m.u.bind, err);
 		else if (m.type == MESSAGE_FILTER)

@@ -17,6 +17,8 @@ struct brief {
 	struct message_spec spec;
 	char *argv[BRIEF_WORDS_MAX + 1], *env[BRIEF_WORDS_MAX + 1]; /* NULL-terminated */
 	size_t argc, envc;
+	char *secrets[BRIEF_WORDS_MAX + 1]; /* texts to be masked */
+	size_t secret_count;
 	struct sandbox_bind binds[BRIEF_BINDS_MAX];
 	size_t bind_count;
 	struct buf filter; /* the seccomp program */

@@ -75,6 +75,8 @@ static enum rc describe(const struct launch *l, int sock, struct err *err)
 		rc = message_send(sock, MESSAGE_ARG, l->argv[i], strlen(l->argv[i]), err);
 	for (size_t i = 0; !rc && l->env[i]; i++)
 		rc = message_send(sock, MESSAGE_ENV, l->env[i], strlen(l->env[i]), err);
+	for (size_t i = 0; !rc && l->secrets && l->secrets[i]; i++)
+		rc = message_send(sock, MESSAGE_SECRET, l->secrets[i], strlen(l->secrets[i]), err);
 	for (size_t i = 0; !rc && i < l->bind_count; i++) {
 		struct message_bind b = {.writable = l->binds[i].writable};
 

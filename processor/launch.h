@@ -16,6 +16,7 @@
 struct launch {
 	const struct message_spec *spec;
 	const char *const *argv, *const *env; /* NULL-terminated */
+	const char *const *secrets;           /* NULL-terminated: texts to be masked; NULL: none */
 	const struct sandbox_bind *binds;
 	size_t bind_count;
 	const struct buf *filter; /* seccomp program; may be empty without sandbox */

@@ -30,6 +30,7 @@ static const struct rule {
     [MESSAGE_BIND] = {true, false, sizeof(struct message_bind),
 	{TEXT(message_bind, source), TEXT(message_bind, dest)}},
     [MESSAGE_FILTER] = {true, false, 0, {}},
+    [MESSAGE_SECRET] = {true, true, 0, {}},
     [MESSAGE_START] = {true, false, 0, {}},
     [MESSAGE_STOP] = {true, false, sizeof(struct message_stop), {}},
     [MESSAGE_FREEZE] = {true, false, 0, {}},

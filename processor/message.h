@@ -25,6 +25,7 @@ enum message_type {
 	MESSAGE_ENV,      /* text: NAME=value for the command */
 	MESSAGE_BIND,     /* struct message_bind */
 	MESSAGE_FILTER,   /* bytes: the seccomp program */
+	MESSAGE_SECRET,   /* text: not to be shown in log, progress, result or error */
 	MESSAGE_START,    /* no body: the description is complete */
 	MESSAGE_STOP,     /* struct message_stop */
 	MESSAGE_FREEZE,   /* no body: stop all processes where they are */

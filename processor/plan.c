@@ -161,6 +161,7 @@ enum rc plan_make(struct plan *p, struct host *h, const struct claim *c, const s
 
 	p->binds = arena_alloc(a, m.room * sizeof *p->binds);
 	p->bind_count = 0;
+	p->secrets = arena_zalloc(a, sizeof *p->secrets);
 	p->home = "/job";
 	if (!h->sandboxed) {
 		p->home = h->drop ? STAGE_JOB : arena_printf(a, "%s/%s", h->cfg->work, workdir);

@@ -13,6 +13,7 @@
 /* Texts in the arena given to plan_make. */
 struct plan {
 	const char *const *argv, *const *env; /* NULL-terminated */
+	const char *const *secrets;           /* NULL-terminated: values that nothing may show */
 	struct sandbox_bind *binds;
 	size_t bind_count;
 	const char *home; /* where a command without sandbox starts */

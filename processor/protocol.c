@@ -204,16 +204,25 @@ static const char *text_of(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
+/* A text as it may be shown. Masked before it is cut, or a piece of a secret might stay. */
+static void masked(const struct protocol *p, const char *text, struct buf *out)
+{
+	buf_clear(out);
+	mask_text(p->mask, text, strlen(text), out);
+}
+
 static void json_line(struct protocol *p, const char *line, size_t len)
 {
 	json_t *object = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	const char *text;
+	struct buf shown;
 	int64_t n, total;
 
 	if (!json_is_object(object)) {
 		json_decref(object);
 		return;
 	}
+	buf_init(&shown);
 	if (number_of(object, "total", &total) && total != p->progress.total) {
 		p->progress.total = total;
 		p->changed = true;
@@ -228,10 +237,15 @@ static void json_line(struct protocol *p, const char *line, size_t len)
 		count_set(p, &p->progress.rejected, n);
 	if (number_of(object, "progress", &n))
 		percent_set(p, n);
-	if ((text = text_of(object, "step")))
-		step_set(p, text, strlen(text));
-	if ((text = text_of(object, "result")))
-		protocol_clean(text, strlen(text), p->result, sizeof p->result);
+	if ((text = text_of(object, "step"))) {
+		masked(p, text, &shown);
+		step_set(p, shown.data, shown.len);
+	}
+	if ((text = text_of(object, "result"))) {
+		masked(p, text, &shown);
+		protocol_clean(shown.data, shown.len, p->result, sizeof p->result);
+	}
+	buf_release(&shown);
 	json_decref(object);
 }
 

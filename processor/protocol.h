@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "processor/mask.h"
 #include "processor/message.h"
 
 #define PROTOCOL_LINE_MAX 4096
@@ -22,8 +23,9 @@ struct line_reader {
 
 /* What is known so far. Zero it with protocol_init. */
 struct protocol {
-	bool items;   /* NN/MM lines count as progress */
-	bool changed; /* progress moved since the caller cleared this */
+	bool items;              /* NN/MM lines count as progress */
+	bool changed;            /* progress moved since the caller cleared this */
+	const struct mask *mask; /* borrowed; for texts on descriptor 3. NULL: none */
 	struct message_progress progress;
 	char result[RESULT_MAX];   /* given on descriptor 3 */
 	char last_out[RESULT_MAX]; /* last stdout line that is not progress and not empty */

@@ -10,9 +10,8 @@
 #include "processor/brief.h"
 #include "processor/child.h"
 #include "processor/freezer.h"
-#include "processor/joblog.h"
+#include "processor/hearing.h"
 #include "processor/nskill.h"
-#include "processor/protocol.h"
 
 struct run {
 	struct arena arena;
@@ -28,6 +27,7 @@ struct run {
 
 	struct protocol protocol;
 	struct joblog log;
+	struct hearing hearing;
 
 	bool unblocked; /* the command runs */
 	bool has_exit;  /* exit_code is the command's own */

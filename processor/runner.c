@@ -50,6 +50,9 @@ static enum rc start(struct run *r, struct err *err)
 		return err_sys(err, "cannot open the output directory");
 	rc = joblog_init(
 	    &r->log, RUNNER_LOG, r->brief.spec.log_max_bytes, r->brief.spec.attempt, err);
+	if (!rc)
+		rc = hearing_open(&r->hearing, &r->log, &r->protocol,
+		    (const char *const *)r->brief.secrets, r->brief.secret_count, err);
 	if (!rc && r->brief.spec.drop)
 		rc = stage_build(r->brief.binds, r->brief.bind_count, &r->arena, err);
 	if (!rc)
@@ -81,6 +84,10 @@ void run_started(struct run *r)
 /* Read what is there, at most a few blocks, so that a chatty job cannot keep us from the clock. */
 static void read_stream(struct run *r, int *fd)
 {
+	enum hearing_from from = fd == &r->child.out     ? HEARING_STDOUT
+				 : fd == &r->child.error ? HEARING_STDERR
+				 : fd == &r->child.json  ? HEARING_JSON
+							 : HEARING_MAX;
 	char data[65536];
 
 	for (int i = 0; i < 8 && *fd >= 0; i++) {
@@ -91,14 +98,10 @@ static void read_stream(struct run *r, int *fd)
 		if (n <= 0) {
 			close(*fd);
 			*fd = -1;
-		} else if (fd == &r->child.out) {
-			joblog_write(&r->log, data, (size_t)n);
-			protocol_stdout(&r->protocol, data, (size_t)n);
-		} else if (fd == &r->child.error) {
-			joblog_write(&r->log, data, (size_t)n);
-			protocol_stderr(&r->protocol, data, (size_t)n);
-		} else if (fd == &r->child.json) {
-			protocol_json(&r->protocol, data, (size_t)n);
+			if (from != HEARING_MAX)
+				hearing_end(&r->hearing, from);
+		} else if (from != HEARING_MAX) {
+			hearing_take(&r->hearing, from, data, (size_t)n);
 		} else {
 			run_box_feed(r, data, (size_t)n);
 		}

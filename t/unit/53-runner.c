@@ -42,6 +42,39 @@ static void reports_progress_result_and_outputs(void **state)
 	free(r);
 }
 
+static void secrets_are_masked_wherever_they_are_said(void **state)
+{
+	static const char *const secrets[] = {"hunter22", "pass\"word", "key one\nkey two", NULL};
+	struct run *r = new_run();
+
+	(void)state;
+	r->secrets = secrets;
+	run_script(r, "echo '10% logging in with hunter22'; printf hunt; sleep 0.1; echo er22;"
+		      "printf 'key one\nkey two\n' >&2; printf 'wrong: pass\"wor' >&2;"
+		      "printf '{\"step\":\"as pass\\\\\"word\",\"result\":\"hunter22hunter22 at "
+		      "home\"}\n' >&3;"
+		      "sleep 0.4; printf 'd' >&2; exit 1");
+	assert_string_equal(r->progress.step, "as •••");
+	assert_string_equal(r->end.result, "••• at home");
+	assert_string_equal(r->end.last_error, "wrong: •••");
+	assert_string_equal(r->log, "10% logging in with •••\n•••\n•••\n•••\nwrong: •••");
+	assert_int_equal(r->end.log_bytes, (int64_t)strlen(r->log));
+	free(r);
+	/* too many to look for: it does not run unmasked */
+	char *text = malloc(30001);
+	const char *many[] = {text, text, text, text, text, text, text, text, text, text, NULL};
+
+	memset(text, 'x', 30000);
+	text[30000] = '\0';
+	r = new_run();
+	r->secrets = many;
+	run_script(r, "echo said");
+	assert_int_equal(r->end.cause, RUN_FAULT);
+	assert_string_equal(r->log, "");
+	free(r);
+	free(text);
+}
+
 static void exit_codes_come_through(void **state)
 {
 	static const struct {
@@ -401,6 +434,7 @@ int main(int argc, char **argv)
 		return nursery_main();
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(reports_progress_result_and_outputs),
+	    cmocka_unit_test(secrets_are_masked_wherever_they_are_said),
 	    cmocka_unit_test(exit_codes_come_through),
 	    cmocka_unit_test(the_sandbox_holds),
 	    cmocka_unit_test(the_network_is_there_when_allowed),

@@ -27,6 +27,7 @@
 /* One run: what is asked for, and what came back. */
 struct run {
 	struct message_spec spec;
+	const char *const *secrets;
 	struct message_end end;
 	struct message_progress progress;
 	struct message_output outputs[OUTPUT_LIST_MAX];
@@ -103,6 +104,7 @@ static void begin(struct run *r, const char *script)
 	struct launch l = {.spec = &r->spec,
 	    .argv = argv,
 	    .env = env,
+	    .secrets = r->secrets,
 	    .binds = binds,
 	    .bind_count = 2,
 	    .filter = &filter,
