@@ -227,6 +227,8 @@ static void print_details(const struct details *d)
 		    (long long)j->total_items);
 	if (j->retry_count)
 		printf("retries   %lld\n", (long long)j->retry_count);
+	if (j->priority)
+		printf("priority  %lld\n", (long long)j->priority);
 	if (j->status == JOB_PENDING)
 		print_time("due", j->run_at);
 	print_time("created", j->created_at);

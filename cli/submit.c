@@ -19,10 +19,13 @@
 #include "cli/cli.h"
 #include "cli/wait.h"
 #include "core/accept.h"
+#include "core/clock.h"
 #include "core/doorbell.h"
 #include "core/sniff.h"
+#include "core/str.h"
 
-const char submit_usage[] = "submit [--type TYPE] [--wait] FILE...";
+const char submit_usage[] = "submit [--type TYPE] [--priority N] [--at WHEN] [--wait] FILE...\n"
+			    "       WHEN: 2026-11-22T09:30Z, or +30m from now";
 
 #define COPY_BYTES (1 << 20)
 
@@ -31,6 +34,7 @@ struct submission {
 	int *fds;
 	size_t n;
 	const char *type;
+	int64_t priority, run_at;
 	struct sniff *sniff;
 	struct store store;
 	struct jobtypes types;
@@ -126,6 +130,10 @@ static enum rc take_all(struct submission *s, struct err *err)
 
 	for (size_t i = 0; rc == RC_OK && i < s->n; i++)
 		rc = take_file(s, i, err);
+	for (size_t i = 0; rc == RC_OK && i < s->n; i++) {
+		s->accept.jobs[i].priority = s->priority;
+		s->accept.jobs[i].run_at = s->run_at;
+	}
 	if (rc == RC_OK)
 		rc = accept_sync(&s->accept, err);
 	if (rc == RC_OK) {
@@ -193,26 +201,45 @@ static int submit(struct submission *s, bool wait)
 	return wait ? wait_for_jobs(s->accept.jobs, s->n) : report(s);
 }
 
+static bool read_start(const char *s, int64_t *run_at)
+{
+	int64_t now = clock_wall_ms();
+
+	return clock_read(s, now, run_at) && *run_at - now <= JOB_AHEAD_MAX_MS;
+}
+
 int cmd_submit(int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"type", required_argument, NULL, 't'},
+	    {"priority", required_argument, NULL, 'p'},
+	    {"at", required_argument, NULL, 'a'},
 	    {"wait", no_argument, NULL, 'w'},
 	    {0},
 	};
 	struct submission s = {0};
-	bool wait = false;
+	bool wait = false, good = true;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 't')
+	while (good && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 't':
 			s.type = optarg;
-		else if (c == 'w')
+			break;
+		case 'p':
+			good = str_int(optarg, -JOB_PRIORITY_MAX, JOB_PRIORITY_MAX, &s.priority);
+			break;
+		case 'a':
+			good = read_start(optarg, &s.run_at);
+			break;
+		case 'w':
 			wait = true;
-		else
-			return cli_usage(submit_usage);
+			break;
+		default:
+			good = false;
+		}
 	}
-	if (optind == argc)
+	if (!good || optind == argc)
 		return cli_usage(submit_usage);
 	s.paths = argv + optind;
 	s.n = (size_t)(argc - optind);

@@ -444,7 +444,7 @@ static enum rc sweep_leases(struct db *db, int64_t backoff_ms, int64_t *n, struc
 static enum rc sweep_due(struct db *db, int64_t *due, struct err *err)
 {
 	struct {
-		int64_t org_id;
+		int64_t org_id, project_id;
 		char job_type[128];
 	} list[SWEEP_MAX];
 	struct db_cursor cur;
@@ -456,6 +456,7 @@ static enum rc sweep_due(struct db *db, int64_t *due, struct err *err)
 		return rc;
 	while (count < SWEEP_MAX && (rc = db_next(&cur, err)) == RC_OK) {
 		list[count].org_id = db_int(&cur, 0);
+		list[count].project_id = db_int(&cur, 2);
 		snprintf(
 		    list[count++].job_type, sizeof list->job_type, "%s", db_text(&cur, 1, NULL));
 	}
@@ -464,6 +465,8 @@ static enum rc sweep_due(struct db *db, int64_t *due, struct err *err)
 		return rc;
 	for (size_t i = 0; i < count; i++) {
 		rc = lane_enter(db, list[i].org_id, list[i].job_type, 1, err);
+		if (rc == RC_OK)
+			rc = job_bump(db, list[i].org_id, list[i].project_id, err);
 		if (rc != RC_OK)
 			return rc;
 	}

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/str.h"
+
 static int64_t read_us(clockid_t id)
 {
 	struct timespec t;
@@ -75,6 +77,66 @@ char *clock_iso(int64_t wall_ms, char out[static CLOCK_ISO_SIZE])
 			out[fields[i].at + k] = digits[value % 10];
 	}
 	return out;
+}
+
+/* Days since 1970 of a date: the way back of clock_iso. */
+static int64_t days_of(int64_t year, int64_t month, int64_t day)
+{
+	int64_t y = year - (month <= 2), era = y / 400, yoe = y - era * 400;
+	int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+
+	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+/* `width` digits at *s, within [min, max], and the mark behind them. */
+static bool field(const char **s, int width, char mark, int min, int max, int *out)
+{
+	int n = 0;
+
+	for (int i = 0; i < width; i++, (*s)++) {
+		if (**s < '0' || **s > '9')
+			return false;
+		n = n * 10 + (**s - '0');
+	}
+	if (mark && *(*s)++ != mark)
+		return false;
+	*out = n;
+	return n >= min && n <= max;
+}
+
+static bool read_iso(const char *s, int64_t *out)
+{
+	static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	int year, month, day, hour, minute, second = 0, ms = 0, length;
+
+	if (!field(&s, 4, '-', 1970, 9999, &year) || !field(&s, 2, '-', 1, 12, &month) ||
+	    !field(&s, 2, 'T', 1, 31, &day) || !field(&s, 2, ':', 0, 23, &hour) ||
+	    !field(&s, 2, '\0', 0, 59, &minute))
+		return false;
+	length = lengths[month - 1] +
+		 (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+	if (day > length)
+		return false;
+	if (*s == ':' && (s++, !field(&s, 2, '\0', 0, 59, &second)))
+		return false;
+	if (*s == '.' && (s++, !field(&s, 3, '\0', 0, 999, &ms)))
+		return false;
+	if (strcmp(s, "Z") != 0)
+		return false;
+	*out = (days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * 1000 + ms;
+	return true;
+}
+
+bool clock_read(const char *s, int64_t now_wall_ms, int64_t *out_wall_ms)
+{
+	int64_t ms;
+
+	if (*s != '+')
+		return read_iso(s, out_wall_ms);
+	if (!str_duration(s + 1, &ms) || ms > INT64_MAX - now_wall_ms)
+		return false;
+	*out_wall_ms = now_wall_ms + ms;
+	return true;
 }
 
 char *clock_words(int64_t ms, char out[static CLOCK_ISO_SIZE])

@@ -16,6 +16,10 @@
 #include "core/job_state.h"
 #include "core/view.h"
 
+/* What somebody may ask for: a priority of -100 to 100, and a start at most 366 days ahead. */
+#define JOB_PRIORITY_MAX 100
+#define JOB_AHEAD_MAX_MS (INT64_C(366) * 86400000)
+
 /* Who asks. */
 struct scope {
 	int64_t org_id, project_id, user_id;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/job_state.h"
 #include "core/str.h"
 #include "fcgi/request.h"
@@ -37,6 +38,23 @@ static enum rc check_word(const struct input *in, struct value *v, struct arena 
 	return err_set(err, RC_INVALID, "%s must be one of: %s", in->name, word_list(in->words, a));
 }
 
+/* In a query a plus sign that nobody encoded arrives as a blank. */
+static enum rc check_time(const struct input *in, struct value *v, struct arena *a, struct err *err)
+{
+	const char *s = *v->text == ' ' ? arena_printf(a, "+%s", v->text + 1) : v->text;
+	int64_t now = clock_wall_ms();
+
+	if (!clock_read(s, now, &v->number))
+		return err_set(err, RC_INVALID,
+		    "%s must be a time in UTC such as 2026-11-22T09:30Z, or from now on such as "
+		    "+30m",
+		    in->name);
+	if (v->number - now > in->max)
+		return err_set(err, RC_INVALID, "%s must be at most %lld days ahead", in->name,
+		    (long long)(in->max / 86400000));
+	return RC_OK;
+}
+
 static enum rc check_one(
     const struct input *in, const struct pair *p, struct arena *a, struct value *v, struct err *err)
 {
@@ -59,6 +77,8 @@ static enum rc check_one(
 		return RC_OK;
 	case INPUT_WORD:
 		return check_word(in, v, a, err);
+	case INPUT_TIME:
+		return check_time(in, v, a, err);
 	case INPUT_STATUS:
 		v->number = job_status_parse(p->value);
 		if (v->number == JOB_STATUS_MAX)

@@ -17,6 +17,7 @@ enum input_type {
 	INPUT_TEXT,   /* valid UTF-8 without control characters; min..max bytes */
 	INPUT_INT,    /* min..max */
 	INPUT_WORD,   /* one of words; the number is its index */
+	INPUT_TIME,   /* as clock_read has it, at most max ms from now; the number is wall ms */
 	INPUT_STATUS, /* a job status or a synonym; the number is enum job_status */
 };
 

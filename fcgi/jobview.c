@@ -62,6 +62,7 @@ static void put_file_texts(struct arena *a, const struct view *files)
 void job_view_page(struct arena *a, struct view *v, const struct job *job)
 {
 	const char *url = arena_printf(a, "/jobs/%s", job->uuid);
+	bool waits = job->status == JOB_PENDING && job->run_at > job->updated_at;
 	char text[CLOCK_ISO_SIZE];
 
 	put_file_texts(a, view_get(v, "inputs"));
@@ -72,8 +73,9 @@ void job_view_page(struct arena *a, struct view *v, const struct job *job)
 	view_ref(v, "status_label", status_label(job->status));
 	view_bool(v, flags[job->status], true);
 	view_bool(v, "is_live", !job_status_final(job->status));
-	view_bool(v, "is_waiting_retry",
-	    job->status == JOB_PENDING && job->attempt && job->run_at > job->updated_at);
+	/* When it becomes due it is updated, so this needs no clock. */
+	view_bool(v, "is_waiting_retry", waits && job->attempt);
+	view_bool(v, "is_delayed", waits && !job->attempt);
 	if (job->started_at && job->completed_at >= job->started_at)
 		view_str(
 		    v, "duration_text", clock_words(job->completed_at - job->started_at, text));

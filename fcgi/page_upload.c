@@ -161,8 +161,12 @@ static enum rc store_files(struct app *app, struct request *r, struct upload *up
 
 	for (size_t i = 0; i < up->n && rc == RC_OK; i++)
 		rc = store_file(app, r, up, i, ac, resp, err);
-	for (size_t i = 0; name && i < ac->n; i++)
-		ac->jobs[i].name = name;
+	for (size_t i = 0; i < ac->n; i++) {
+		ac->jobs[i].priority = request_int(r, "priority", 0);
+		ac->jobs[i].run_at = request_int(r, "run_at", 0);
+		if (name)
+			ac->jobs[i].name = name;
+	}
 	return rc == RC_OK ? accept_sync(ac, err) : rc;
 }
 

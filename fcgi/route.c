@@ -25,6 +25,10 @@ static const struct input upload_inputs[] = {
     {"type", INPUT_TEXT, 1, 100, .doc = "job type; without it the file decides"},
     {"name", INPUT_TEXT, 1, 255, .doc = "name of the jobs; without it the file's"},
     {"project", INPUT_INT, 1, INT64_MAX, .doc = "project the jobs belong to"},
+    {"priority", INPUT_INT, -JOB_PRIORITY_MAX, JOB_PRIORITY_MAX,
+	.doc = "the higher goes first; 0 without it"},
+    {"run_at", INPUT_TIME, .max = JOB_AHEAD_MAX_MS,
+	.doc = "not before: a time in UTC such as 2026-11-22T09:30Z, or from now on such as +30m"},
     {"nonce", INPUT_TEXT, 8, 200, .doc = "of a form: the same one makes its jobs once"},
     {0},
 };

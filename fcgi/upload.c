@@ -187,7 +187,7 @@ static void hash_text(EVP_MD_CTX *ctx, const char *s, size_t len)
 enum rc upload_hash(
     const struct request *r, const struct upload *up, char out[static 65], struct err *err)
 {
-	static const char *const options[] = {"type", "name", "project"};
+	static const char *const options[] = {"type", "name", "project", "priority", "run_at"};
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	enum rc rc = RC_OK;

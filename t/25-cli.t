@@ -82,7 +82,8 @@ is($code, 78, 'a missing file is 78');
 # ---- usage --------------------------------------------------------------------------------------------
 for (['nonsense'], [], ['job'], ['job', 'list', '--nope'], ['job', 'list', 'x'], ['submit'],
 	['job', 'show'], ['job', 'burn', '1'], ['-x'], ['-c'], ['types', 'explain', 'demo'], ['config', 'sample', 'x'],
-	['job', 'list', '--status', 'nope'], ['job', 'list', '--limit', '0'], ['migrate', 'now'])
+	['job', 'list', '--status', 'nope'], ['job', 'list', '--limit', '0'], ['migrate', 'now'],
+	['submit', '--priority', '101', 'x'], ['submit', '--at', 'soon', 'x'], ['submit', '--at', '+400d', 'x'])
 {
 	($code, $out, $err) = dropmill(@c[0 .. 1], @$_) if !@$_ || $_->[0] ne '-c';
 	($code, $out, $err) = dropmill(@$_) if @$_ && $_->[0] eq '-c';
@@ -176,6 +177,15 @@ is((stat $stored)[3], 1, 'as a copy of its own');
 my $made = decode_json($out)->{jobs}[0];
 is($made->{job_type}, 'inspect', 'the type asked for');
 is($made->{status}, 'pending', 'answered as JSON');
+
+($code, $out) = dropmill(@c, 'submit', '--json', '--priority', '-3', '--at', '+1d', $text);
+my $later = decode_json($out)->{jobs}[0];
+is($later->{priority}, -3, 'a priority');
+is(sql("SELECT run_at - created_at BETWEEN 86390000 AND 86400000 FROM jobs WHERE id = $later->{id}"), 1, 'and a start');
+($code, $out) = dropmill(@c, 'job', 'show', $later->{id});
+like($out, qr/^priority  -3\ndue       \Q$later->{run_at}\E$/m, 'which show has');
+($code, $out) = dropmill(@c, 'job', 'rm', $later->{id});
+is($code, 0, 'taken out again');
 
 # ---- list and show ------------------------------------------------------------------------------------
 ($code, $out) = dropmill(@c, 'job', 'list');

@@ -120,6 +120,35 @@ subtest 'options' => sub {
 	ok($hx->{headers}{'hx-ptag'}, 'with its tag');
 };
 
+subtest 'priority and start' => sub {
+	my $form = post(form(part('name="priority"', '-7'), part('name="run_at"', '+2h'), part('name="type"', 'inspect'),
+		file('a', 'x'), file('b', 'y')));
+	is($form->{status}, 201, 'accepted') or diag $form->{raw};
+	is_deeply([map { $_->{priority} } @{ $form->{json}{jobs} }], [-7, -7], 'priority, of every job');
+	is($web->sql("SELECT COUNT(*) FROM jobs WHERE run_at BETWEEN created_at + 7199000 AND created_at + 7200000 AND ready = 0 "
+		. "AND id IN ($form->{json}{jobs}[0]{id}, $form->{json}{jobs}[1]{id})"), 2, 'two hours from now');
+	my $raw = $web->request(PUT => '/jobs/upload/a?priority=100&run_at=2027-06-01T05%3A00Z', body => 'x', accept => 'application/json');
+	SKIP: {
+		skip 'the first of June 2027 is not within the year', 2 if $raw->{status} != 201;
+		is($raw->{json}{jobs}[0]{priority}, 100, 'by query');
+		is($raw->{json}{jobs}[0]{run_at}, '2027-06-01T05:00:00.000Z', 'and when');
+	}
+	my $plus = $web->request(PUT => '/jobs/upload/a?run_at=+30m', body => 'x')->{json}{jobs}[0];
+	is($web->sql("SELECT run_at > created_at + 1700000 FROM jobs WHERE id = $plus->{id}"), 1, 'a plus sign as it is');
+	like($web->request(GET => "/jobs/$plus->{id}", accept => 'text/html')->{content},
+		qr{starts <time datetime="\Q$plus->{run_at}\E">}, 'the page says when');
+	my $past = $web->request(PUT => '/jobs/upload/a?run_at=2001-01-01T00:00Z', body => 'x')->{json}{jobs}[0];
+	is($web->sql("SELECT ready FROM jobs WHERE id = $past->{id}"), 1, 'what is past is now');
+	like($web->request(GET => "/jobs/$past->{id}", accept => 'text/html')->{content}, qr/waiting for its turn/, 'and waits for its turn');
+	my @key = (idempotency_key => 'when');
+	my $first = post(form(part('name="run_at"', '+1h'), file('a', 'x')), @key);
+	is(post(form(part('name="run_at"', '+1h'), file('a', 'x')), @key)->{json}{jobs}[0]{uuid}, $first->{json}{jobs}[0]{uuid},
+		'the same request again');
+	is(post(form(part('name="run_at"', '+2h'), file('a', 'x')), @key)->{status}, 422, 'with another start it is another');
+	is(post(form(part('name="run_at"', '+1h'), part('name="priority"', '1'), file('a', 'x')), @key)->{status}, 422,
+		'with another priority too');
+};
+
 # What must leave nothing behind. [status, field, pattern of the sentence, request]
 my $before = join "\n", $web->files;
 my $count = jobs();
@@ -193,6 +222,13 @@ refused('a name with a line break', 422, 'name', qr/control/, post(form(part('na
 refused('a name of 256 bytes', 422, 'name', qr/255/, post(form(part('name="name"', 'x' x 256), file('a', 'x'))));
 refused('type in query and form', 422, 'type', qr/more than once/,
 	$web->request(POST => '/jobs?type=inspect', content_type => $type, body => form(part('name="type"', 'inspect'), file('a', 'x'))));
+refused('a priority beyond', 422, 'priority', qr/-100 to 100/, post(form(part('name="priority"', '101'), file('a', 'x'))));
+refused('a priority of words', 422, 'priority', qr/number/, post(form(part('name="priority"', 'high'), file('a', 'x'))));
+refused('a start of words', 422, 'run_at', qr/time in UTC/, post(form(part('name="run_at"', 'tomorrow'), file('a', 'x'))));
+refused('a start without zone', 422, 'run_at', qr/time in UTC/, post(form(part('name="run_at"', '2026-12-01T00:00'), file('a', 'x'))));
+refused('a start too far', 422, 'run_at', qr/366 days/, post(form(part('name="run_at"', '+367d'), file('a', 'x'))));
+refused('two starts', 422, 'run_at', qr/more than once/,
+	$web->request(POST => '/jobs?run_at=%2B1m', content_type => $type, body => form(part('name="run_at"', '+1m'), file('a', 'x'))));
 refused('from another site', 403, undef, qr/other sites/, post($good, sec_fetch_site => 'cross-site'));
 
 subtest 'cut off at any point' => sub {

@@ -153,6 +153,37 @@ static void iso_times_equal_the_c_library(void **state)
 	assert_string_equal(clock_iso(-1, ours), "1969-12-31T23:59:59.999Z");
 }
 
+static void times_are_read_as_they_are_shown(void **state)
+{
+	static const char *const bad[] = {"", "+", "+x", "+-5m", "30m", "2026-11-22",
+	    "2026-11-22T09:30", "2026-11-22T09:30:00", "2026-11-22T09:30+01:00",
+	    "2026-11-22 09:30Z", "2026-11-22T09:30Z ", " 2026-11-22T09:30Z", "2026-13-01T00:00Z",
+	    "2026-00-01T00:00Z", "2026-11-31T00:00Z", "2025-02-29T00:00Z", "2100-02-29T00:00Z",
+	    "2026-01-00T00:00Z", "2026-11-22T24:00Z", "2026-11-22T09:60Z", "2026-11-22T09:30:60Z",
+	    "2026-11-22T09:30:00.12Z", "2026-11-22T9:30Z", "1969-12-31T23:59Z",
+	    "10000-01-01T00:00Z", "+9223372036854775807s", "2026-11-22T09:30:00.123456Z",
+	    "2026-11-22t09:30z"};
+	char text[CLOCK_ISO_SIZE];
+	int64_t n = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (clock_read(bad[i], 1000, &n))
+			fail_msg("read: \"%s\"", bad[i]);
+	assert_int_equal(n, 7);
+	assert_true(clock_read("+30m", 1000, &n) && n == 1801000);
+	assert_true(clock_read("1970-01-01T00:00Z", 0, &n) && n == 0);
+	assert_true(clock_read("2024-02-29T23:59:59Z", 0, &n) && n == INT64_C(1709251199000));
+	assert_true(clock_read("2000-02-29T00:00Z", 0, &n) && n == INT64_C(951782400000));
+	/* Every day of four centuries and more, there and back. */
+	for (int64_t day = 0; day < 170000; day++) {
+		int64_t ms = day * 86400000 + day * 507 % 86400000;
+
+		assert_true(clock_read(clock_iso(ms, text), 0, &n));
+		assert_int_equal(n, ms);
+	}
+}
+
 static void durations_read_well(void **state)
 {
 	char out[CLOCK_ISO_SIZE];
@@ -284,6 +315,7 @@ int main(void)
 	    cmocka_unit_test(byte_counts_read_well),
 	    cmocka_unit_test(counts_have_thousands),
 	    cmocka_unit_test(iso_times_equal_the_c_library),
+	    cmocka_unit_test(times_are_read_as_they_are_shown),
 	    cmocka_unit_test(durations_read_well),
 	    cmocka_unit_test(uuids_sort_by_time_and_differ),
 	    cmocka_unit_test(an_arena_gives_separate_aligned_memory),

@@ -340,7 +340,7 @@ static void a_delayed_job_waits_for_its_time(void **state)
 {
 	struct job_new job = {
 	    .name = "x", .job_type = "a", .type_version = 1, .run_at = clock_wall_ms() + 150};
-	int64_t n, due, at;
+	int64_t n, due, at, before, after;
 	struct claim *c;
 
 	(void)state;
@@ -352,11 +352,16 @@ static void a_delayed_job_waits_for_its_time(void **state)
 	assert_int_equal(due, 0);
 	assert_int_equal(at, job.run_at);
 	assert_int_equal(take(1, &c), 0);
+	OK(project_version(db, &scope_local, &before, &err));
 	usleep(200000);
 	OK(db_begin(db, &err));
 	OK(claim_sweep(db, 0, &n, &due, &err));
 	OK(db_commit(db, &err));
 	assert_int_equal(due, 1);
+	/* Pages tell it from one that still waits for its time. */
+	OK(project_version(db, &scope_local, &after, &err));
+	assert_true(after > before);
+	assert_true(look(job.id).updated_at >= job.run_at);
 	assert_int_equal(take(1, &c), 1);
 }
 
