@@ -2,19 +2,22 @@
  * dropmill types: which job types there are, whether their files are right, and what exactly a type
  * would run for a file.
  */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "cli/cli.h"
+#include "cli/params.h"
 #include "core/argv.h"
 #include "core/clock.h"
 #include "core/ini.h"
 #include "core/jobtype.h"
 #include "core/str.h"
 
-const char types_usage[] = "types list | check [FILE...] | explain TYPE FILE";
+const char types_usage[] =
+    "types list | check [FILE...] | explain TYPE FILE... [--param NAME=VALUE]...";
 
 /* ---- list: what is published
  * ----------------------------------------------------------------------- */
@@ -149,12 +152,15 @@ static const char *limit(int64_t bytes)
 	return arena_printf(&cli.arena, "%lld%s", (long long)bytes, unit);
 }
 
-static void print_explained(const struct jobtype *t, const char *const *argv)
+static void print_explained(
+    const struct jobtype *t, const char *const *argv, const char *const *environment)
 {
 	char text[CLOCK_ISO_SIZE];
 
 	printf("type         %s, from %s\n", t->name, cli_clean(t->file));
 	print_words("command", argv);
+	for (; *environment; environment++)
+		printf("environment  %s\n", cli_clean(*environment));
 	print_words("requires", t->requires);
 	print_words("read", t->read);
 	printf("network      %s\n", t->network ? "yes, the host's" : "no");
@@ -166,15 +172,59 @@ static void print_explained(const struct jobtype *t, const char *const *argv)
 		printf("concurrency  %lld\n", (long long)t->concurrency);
 }
 
-static int explain(const char *name, const char *path)
+/* Names of the files as the command would find them; *first is the display name of the first. */
+static const char **input_paths(int n, char **files, const char **first)
 {
-	const char *slash = strrchr(path, '/'), **argv, *program;
-	const char *inputs[] = {NULL, NULL};
-	struct jobtype_run run = {.inputs = inputs, .output = JOBTYPE_OUT};
+	const char **inputs = arena_zalloc(&cli.arena, ((size_t)n + 1) * sizeof *inputs);
+
+	for (int i = 0; i < n; i++) {
+		const char *slash = strrchr(files[i], '/'), *name = slash ? slash + 1 : files[i];
+		char clean[256];
+
+		if (!str_clean_name(name, strlen(name), clean))
+			cli_fail(EX_DATAERR, "not a file name: %s", name);
+		if (!i)
+			*first = arena_strdup(&cli.arena, clean);
+		inputs[i] = arena_printf(&cli.arena, "%s/%s", JOBTYPE_IN, clean);
+	}
+	return inputs;
+}
+
+/* What the command would be given for the parameters, without saying secrets. */
+static const char **run_values(const struct jobtype *t, struct cli_params *given)
+{
+	const char **values, *field;
+	struct err err;
+
+	cli_params_mark_files(given, &t->params);
+	if (param_check(&t->params, given->list, given->n, &cli.arena, &values, &field, &err) !=
+	    RC_OK)
+		cli_fail(EX_DATAERR, "%s: %s", field, err.text);
+	for (size_t i = 0; i < t->params.n; i++) {
+		if (values[i] && t->params.list[i].kind == PARAM_KIND_SECRET)
+			values[i] = PARAM_HIDDEN;
+		if (values[i] && t->params.list[i].kind == PARAM_KIND_FILE)
+			values[i] = arena_printf(&cli.arena, "%s/%s", JOBTYPE_IN, values[i]);
+	}
+	return values;
+}
+
+static struct view *words_view(const char *const *list)
+{
+	struct view *words = view_list(&cli.arena);
+
+	for (; *list; list++)
+		view_push_str(words, *list);
+	return words;
+}
+
+static int explain(const char *name, int n, char **files, struct cli_params *given)
+{
+	struct jobtype_run run = {.output = JOBTYPE_OUT};
+	const char **argv, **environment, *program;
 	const struct jobtype *t;
 	struct jobtypes types;
-	struct view *v, *words;
-	char clean[256];
+	struct view *v;
 	struct err err;
 
 	read_types(0, NULL, &types);
@@ -183,29 +233,43 @@ static int explain(const char *name, const char *path)
 	t = jobtype_find(&types, name);
 	if (!t)
 		cli_fail(EX_DATAERR, "no such job type: %s", name);
-	path = slash ? slash + 1 : path;
-	if (!str_clean_name(path, strlen(path), clean))
-		cli_fail(EX_DATAERR, "not a file name: %s", path);
-	run.name = clean;
-	inputs[0] = arena_printf(&cli.arena, "%s/%s", JOBTYPE_IN, clean);
+	if (n > 1 && !t->many)
+		cli_fail(EX_DATAERR, "job type %s takes one file at a time", name);
+	run.inputs = input_paths(n, files, &run.name);
+	run.values = run_values(t, given);
 	if (jobtype_argv(t, &run, &cli.arena, &argv, &err) != RC_OK)
 		return cli_report(&err);
+	environment = jobtype_environment(t, run.values, &cli.arena);
 	program = jobtype_program(cli_config(), argv[0], &cli.arena);
 	if (!program)
 		cli_complain("program is missing: %s", argv[0]);
 	else
 		argv[0] = program;
 	if (!cli.json) {
-		print_explained(t, argv);
+		print_explained(t, argv, environment);
 		return EX_OK;
 	}
 	v = jobtype_view(t, &cli.arena);
-	words = view_list(&cli.arena);
-	for (; *argv; argv++)
-		view_push_str(words, *argv);
-	view_put(v, "argv", words);
+	view_put(v, "argv", words_view(argv));
+	view_put(v, "environment", words_view(environment));
 	cli_print_json(v);
 	return EX_OK;
+}
+
+static int cmd_explain(int argc, char **argv)
+{
+	static const struct option options[] = {{"param", required_argument, NULL, 'p'}, {0}};
+	struct cli_params given = {0};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'p')
+			return cli_usage(types_usage);
+		cli_params_add(&given, optarg);
+	}
+	if (argc - optind < 2)
+		return cli_usage(types_usage);
+	return explain(argv[optind], argc - optind - 1, argv + optind + 1, &given);
 }
 
 int cmd_types(int argc, char **argv)
@@ -214,7 +278,7 @@ int cmd_types(int argc, char **argv)
 		return list();
 	if (argc >= 2 && strcmp(argv[1], "check") == 0)
 		return check(argc - 2, argv + 2);
-	if (argc == 4 && strcmp(argv[1], "explain") == 0)
-		return explain(argv[2], argv[3]);
+	if (argc >= 2 && strcmp(argv[1], "explain") == 0)
+		return cmd_explain(argc - 1, argv + 1);
 	return cli_usage(types_usage);
 }

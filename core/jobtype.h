@@ -14,6 +14,7 @@
 #include "core/arena.h"
 #include "core/config.h"
 #include "core/db.h"
+#include "core/param.h"
 #include "core/rc.h"
 #include "core/view.h"
 
@@ -36,6 +37,8 @@ struct jobtype {
 	const char **accept;  /* content types, extensions with a dot, or "*"; NULL-terminated */
 	const char **command; /* argv with placeholders; NULL-terminated */
 	const char **requires, **read; /* programs; extra read-only paths; NULL-terminated */
+	struct params params;
+	bool many; /* one job of all files that come together, else one job a file */
 	bool network, by_default;
 	bool available; /* the command and every program of requires are there on some host */
 	enum jobtype_progress progress;
@@ -109,23 +112,37 @@ const char *jobtype_program(const struct config *cfg, const char *name, struct a
 /* The first program that is missing: the command's or one of `requires`; NULL if all are there. */
 const char *jobtype_missing(const struct config *cfg, const struct jobtype *t, struct arena *a);
 
-/* The argv of one run: placeholders {input} {inputs} {output} {stem} {ext} {name} replaced inside
- * whole elements or parts of one, {inputs} (alone in its element) by one element per file; `{{` is
- * a brace; never through a shell. The first element is as written: resolve it by jobtype_program.
- * NULL-terminated, in the arena. RC_INVALID when a value would pass as an option: an argument that
- * begins with a placeholder comes out with `-` in front, and no `--` stands before it. */
+/* ---- the command (core/jobtype_argv.c) ---- */
+
+/* One run. */
 struct jobtype_run {
 	const char *const
 	    *inputs;        /* paths as the command sees them; NULL-terminated, at least one */
 	const char *name;   /* display name of the first input */
 	const char *output; /* directory as the command sees it */
+	/* Of the parameters, parallel to params.list; NULL for none at all. A file's is its path as
+	 * the command sees it. */
+	const char *const *values;
 };
+
+/* The argv of a run: placeholders {input} {inputs} {output} {stem} {ext} {name} and {PARAMETER}
+ * replaced inside whole elements or parts of one, {inputs} (alone in its element) by one element
+ * per file; `{{` is a brace; never through a shell. An element that is nothing but a parameter that
+ * is not set is left out; inside a larger one it is empty. The first element is as written: resolve
+ * it by jobtype_program. NULL-terminated, in the arena. RC_INVALID when a value would pass as an
+ * option: an argument comes out with `-` in front where the command's author wrote none, and no
+ * `--` stands before it. (A choice is its author's word, and a number as a whole argument is no
+ * more than a number.) */
 enum rc jobtype_argv(const struct jobtype *t, const struct jobtype_run *run, struct arena *a,
     const char ***argv, struct err *err);
 
-/* Whether an element of a command is free of unknown placeholders; *bad (in the arena) names the
- * first. */
-bool jobtype_placeholders_valid(const char *element, bool first, struct arena *a, const char **bad);
+/* The variables DROPMILL_PARAM_NAME=value of those that are set, secrets too; NULL-terminated, in
+ * the arena. */
+const char **jobtype_environment(
+    const struct jobtype *t, const char *const *values, struct arena *a);
+
+/* Whether each placeholder of the command means something. RC_INVALID with a sentence. */
+enum rc jobtype_command_check(const struct jobtype *t, struct err *err);
 
 /* Names of the bits of retry_on, in order; NULL behind the last. */
 extern const char *const jobtype_retry_names[];

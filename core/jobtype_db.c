@@ -33,6 +33,8 @@ struct view *jobtype_view(const struct jobtype *t, struct arena *a)
 	view_str(v, "file", t->file);
 	view_put(v, "accept", words(t->accept, a));
 	view_put(v, "command", words(t->command, a));
+	view_put(v, "params", params_view(&t->params, a));
+	view_str(v, "inputs", t->many ? "many" : "one");
 	view_put(v, "requires", words(t->requires, a));
 	view_put(v, "read", words(t->read, a));
 	view_bool(v, "network", t->network);
@@ -91,7 +93,7 @@ static bool read_bool(const struct view *v, const char *key)
 enum rc jobtype_from_json(
     const char *json, size_t len, struct arena *a, struct jobtype *t, struct err *err)
 {
-	const char *progress;
+	const char *progress, *inputs;
 	const char **retry;
 	struct view *v;
 	enum rc rc = view_parse(a, json, len, &v, err);
@@ -119,13 +121,15 @@ enum rc jobtype_from_json(
 	progress = read_text(v, "progress");
 	if (progress && strcmp(progress, "items") == 0)
 		t->progress = JOBTYPE_PROGRESS_ITEMS;
+	inputs = read_text(v, "inputs");
+	t->many = inputs && strcmp(inputs, "many") == 0;
 	for (retry = read_words(v, "retry_on", a); *retry; retry++)
 		for (size_t i = 0; jobtype_retry_names[i]; i++)
 			if (strcmp(jobtype_retry_names[i], *retry) == 0)
 				t->retry_on |= 1u << i;
 	if (!t->name || !t->title || !t->description || !t->file || !t->command[0] || !t->accept[0])
 		return err_set(err, RC_INVALID, "definition of a job type is not complete");
-	return RC_OK;
+	return params_from_view(view_get(v, "params"), a, &t->params, err);
 }
 
 /* ---- publish

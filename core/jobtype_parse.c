@@ -86,7 +86,7 @@ static enum rc read_accept(
 static enum rc read_command(
     const struct key *k, const struct place *at, const char *value, void *field)
 {
-	const char **list, *bad;
+	const char **list;
 	enum rc rc = read_words(k, at, value, field);
 
 	if (rc != RC_OK)
@@ -97,13 +97,6 @@ static enum rc read_command(
 	if (!**list || (**list != '/' && strchr(*list, '/')))
 		return refuse(
 		    at, *list, "the program is an absolute path, or a name without a slash");
-	for (size_t i = 0; list[i]; i++)
-		if (!jobtype_placeholders_valid(list[i], i == 0, at->arena, &bad))
-			return ini_refuse(at->file, at->line, at->err,
-			    "bad placeholder %.60s in command (allowed: {input} {output} {stem} "
-			    "{ext} {name}, "
-			    "{inputs} as a whole argument; {{ for a brace)",
-			    bad);
 	return RC_OK;
 }
 
@@ -142,6 +135,16 @@ static enum rc read_progress(
 		return refuse(at, value, "allowed: percent, items");
 	*(enum jobtype_progress *)field =
 	    *value == 'i' ? JOBTYPE_PROGRESS_ITEMS : JOBTYPE_PROGRESS_PERCENT;
+	return RC_OK;
+}
+
+static enum rc read_inputs(
+    const struct key *k, const struct place *at, const char *value, void *field)
+{
+	(void)k;
+	if (strcmp(value, "one") != 0 && strcmp(value, "many") != 0)
+		return refuse(at, value, "allowed: one, many");
+	*(bool *)field = *value == 'm';
 	return RC_OK;
 }
 
@@ -220,6 +223,7 @@ static const struct key keys[] = {
     KEY(read, read_paths, read, 0, 0),
     KEY(network, read_bool, network, 0, 0),
     KEY(default, read_bool, by_default, 0, 0),
+    KEY(inputs, read_inputs, many, 0, 0),
     KEY(progress, read_progress, progress, 0, 0),
     KEY(retry_on, read_retry_on, retry_on, 0, 0),
     KEY(timeout, read_duration, timeout_ms, 1000, 30 * DAY),
@@ -278,21 +282,32 @@ static void put(struct jobtypes *types, const struct jobtype *t, struct arena *a
 	types->list[i] = *t;
 }
 
-/* A section is over: is all there that must be? */
-static enum rc check_complete(const struct jobtype *t, int line, struct err *err)
+/* A section that is being read. */
+struct section {
+	struct jobtype t;       /* name NULL: none yet */
+	int line, command_line; /* of its head, and of its command */
+};
+
+/* A section is over: is all there that must be? Its parameters may stand behind the command, so
+ * that is looked at here. */
+static enum rc check_complete(const struct section *s, struct err *err)
 {
+	const struct jobtype *t = &s->t;
 	const char *missing = !t->title     ? "title"
 			      : !t->accept  ? "accept"
 			      : !t->command ? "command"
 					    : NULL;
+	struct err why;
 
 	if (missing)
-		return ini_refuse(t->file, line, err, "[job %s] has no %s", t->name, missing);
+		return ini_refuse(t->file, s->line, err, "[job %s] has no %s", t->name, missing);
+	if (jobtype_command_check(t, &why) != RC_OK)
+		return ini_refuse(t->file, s->command_line, err, "%s", why.text);
 	return RC_OK;
 }
 
 static enum rc begin_section(const struct ini *ini, const struct jobtypes *types,
-    const struct ini_entry *e, struct jobtype *t, struct err *err)
+    const struct ini_entry *e, struct section *s, struct err *err)
 {
 	const char *name = e->section + 4;
 	const struct jobtype *other;
@@ -310,60 +325,80 @@ static enum rc begin_section(const struct ini *ini, const struct jobtypes *types
 	if (other)
 		return ini_refuse(ini->file, e->line, err,
 		    "job type \"%s\" stands in %.100s already", name, other->file);
-	set_defaults(t, name, ini->file);
+	set_defaults(&s->t, name, ini->file);
+	s->line = e->line;
+	return RC_OK;
+}
+
+static enum rc read_param(const struct place *at, const char *value, struct params *params)
+{
+	struct err why;
+
+	if (params->n == PARAMS_MAX)
+		return ini_refuse(
+		    at->file, at->line, at->err, "more than %d parameters", PARAMS_MAX);
+	if (!params->list)
+		params->list = arena_alloc(at->arena, PARAMS_MAX * sizeof *params->list);
+	if (param_parse(strchr(at->key, '.') + 1, value, at->arena, &params->list[params->n],
+		&why) != RC_OK)
+		return ini_refuse(at->file, at->line, at->err, "%.70s: %s", at->key, why.text);
+	params->n++;
 	return RC_OK;
 }
 
 static enum rc read_key(
-    const struct ini *ini, const struct ini_entry *e, struct jobtype *t, struct err *err)
+    const struct ini *ini, const struct ini_entry *e, struct section *s, struct err *err)
 {
 	struct place at = {ini->file, e->key, e->line, ini->arena, err};
 
+	if (strncmp(e->key, "param.", 6) == 0)
+		return read_param(&at, e->value, &s->t.params);
+	if (strcmp(e->key, "command") == 0)
+		s->command_line = e->line;
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		if (strcmp(keys[i].name, e->key) == 0)
-			return keys[i].read(&keys[i], &at, e->value, (char *)t + keys[i].offset);
+			return keys[i].read(
+			    &keys[i], &at, e->value, (char *)&s->t + keys[i].offset);
 	return ini_refuse(
-	    ini->file, e->line, err, "unknown key \"%.60s\" in [job %s]", e->key, t->name);
+	    ini->file, e->line, err, "unknown key \"%.60s\" in [job %s]", e->key, s->t.name);
 }
 
 enum rc jobtype_parse(struct jobtypes *types, const char *file, const char *text, size_t len,
     struct arena *a, struct err *err)
 {
 	struct jobtypes found = {0};
-	struct jobtype t = {0};
+	struct section s = {0};
 	struct ini_entry e;
 	struct ini ini;
-	int line = 1;
 	enum rc rc;
 
 	ini_init(&ini, arena_strdup(a, file), text, len, a);
 	while ((rc = ini_next(&ini, &e, err)) == RC_OK) {
-		if (e.key && !t.name)
+		if (e.key && !s.t.name)
 			return ini_refuse(file, e.line, err,
 			    "\"%.60s\" stands before the first [job NAME]", e.key);
 		if (e.key) {
-			rc = read_key(&ini, &e, &t, err);
+			rc = read_key(&ini, &e, &s, err);
 		} else {
-			if (t.name && (rc = check_complete(&t, line, err)) != RC_OK)
+			if (s.t.name && (rc = check_complete(&s, err)) != RC_OK)
 				return rc;
-			if (t.name)
-				put(&found, &t, a);
-			line = e.line;
-			rc = begin_section(&ini, types, &e, &t, err);
-			if (rc == RC_OK && jobtype_find(&found, t.name))
-				rc = ini_refuse(
-				    file, e.line, err, "job type \"%s\" stands here twice", t.name);
+			if (s.t.name)
+				put(&found, &s.t, a);
+			rc = begin_section(&ini, types, &e, &s, err);
+			if (rc == RC_OK && jobtype_find(&found, s.t.name))
+				rc = ini_refuse(file, e.line, err,
+				    "job type \"%s\" stands here twice", s.t.name);
 		}
 		if (rc != RC_OK)
 			return rc;
 	}
 	if (rc != RC_DONE)
 		return rc;
-	if (!t.name)
+	if (!s.t.name)
 		return ini_refuse(file, 1, err, "no section [job NAME]");
-	if ((rc = check_complete(&t, line, err)) != RC_OK)
+	if ((rc = check_complete(&s, err)) != RC_OK)
 		return rc;
-	put(&found, &t, a);
+	put(&found, &s.t, a);
 	for (size_t i = 0; i < found.n; i++)
 		put(types, &found.list[i], a);
 	return RC_OK;

@@ -80,7 +80,7 @@ static enum rc read_params(struct request *r, char *const *env, struct err *err)
 	return rc;
 }
 
-const char *request_param(const struct request *r, enum param p)
+const char *request_param(const struct request *r, enum request_param p)
 {
 	return r->param[p] ? r->param[p] : "";
 }

@@ -18,7 +18,7 @@
 #include "fcgi/query.h"
 
 /* The parameters we read, in the order of their names in request.c. */
-enum param {
+enum request_param {
 	PARAM_METHOD,
 	PARAM_URI,
 	PARAM_PATH_INFO,
@@ -108,7 +108,7 @@ void request_init(struct request *r, struct arena *a, struct body_source body);
 enum rc request_read(struct request *r, char *const *env, struct err *err);
 
 /* The parameter, or "" when it is absent. */
-const char *request_param(const struct request *r, enum param p);
+const char *request_param(const struct request *r, enum request_param p);
 
 /* JSON if the client likes it best, a fragment for htmx, else a page; what changes something is a
  * page only for those who say that they take HTML: curl gets JSON. */

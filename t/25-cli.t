@@ -125,12 +125,56 @@ like($out, qr{^command +\Q$build\E/dropmill-inspect '/job/in/a file.txt' /job/ou
 spew("$dir/state/opt.conf", "[job opt]\ntitle = O\naccept = *\ncommand = cat {name}\n");
 {
 	local $ENV{DROPMILL_JOBS_DIR} = "$dir/state";
-	unlink "$dir/state/dropmill.conf.bak";
-	($code, $out, $err) = dropmill(@c, 'types', 'explain', 'opt', '-rf');
+	($code, $out, $err) = dropmill(@c, 'types', 'explain', 'opt', '--', '-rf');
 	is($code, 65, 'a name that would pass as an option is refused');
 	like($err, qr/"-rf" would pass as an option of cat/, 'and it says why');
 }
 unlink "$dir/state/opt.conf";
+
+mkdir "$dir/own";
+spew("$dir/own/par.conf", <<'END');
+[job par]
+title = P
+accept = *
+inputs = many
+command = cat {size} {title} --gray={gray} {style} -- {inputs}
+param.size = choice 200 400 default 400 flag -resize
+param.title = text pattern "[A-Za-z ]+"
+param.gray = boolean
+param.style = file
+param.pw = secret required
+END
+{
+	local $ENV{DROPMILL_JOBS_DIR} = "$dir/own";
+	local $ENV{DROPMILL_PARAM_PW} = 'hunter2';
+	my @explain = (@c, 'types', 'explain', 'par');
+	($code, $out) = dropmill(@explain, 'a', '/x/b c', '--param', 'pw', '--param', 'style=/tmp/s.css', '--param', 'title=A b');
+	is($code, 0, 'explain with parameters');
+	like($out, qr{^command +\S+/cat -resize 400 'A b' --gray=no /job/in/s.css -- /job/in/a '/job/in/b c'$}m, 'in the argv');
+	like($out, qr/^environment +DROPMILL_PARAM_TITLE=A b$/m, 'in the environment');
+	like($out, qr/^environment +DROPMILL_PARAM_PW=(?:\xe2\x80\xa2){3}$/m, 'a secret is not said');
+	($code, $out) = dropmill(@explain, 'a', '--param', 'pw', '--param', 'gray=on', '--json');
+	is_deeply(decode_json($out)->{argv}[3], '--gray=yes', 'as JSON');
+	($code, $out, $err) = dropmill(@explain, 'a');
+	is($code, 65, 'a required one is missing');
+	like($err, qr/params\.pw: pw is required/, 'it says which');
+	for my $bad (['size=300', 'params.size: size must be one of: 200, 400'], ['colour=red', 'params.colour: there is no parameter'],
+		['title=-rf', 'params.title: title does not have the form'])
+	{
+		($code, $out, $err) = dropmill(@explain, 'a', '--param', 'pw', '--param', $bad->[0]);
+		is($code, 65, "65: $bad->[0]");
+		like($err, qr/\Q$bad->[1]/, 'and why');
+	}
+	($code, $out, $err) = dropmill(@explain, 'a', '--param', 'title');
+	is($code, 64, 'neither a value nor one in the environment');
+	($code, $out) = dropmill(@c, 'types', 'check');
+	is($code, 0, 'check takes it');
+	spew("$dir/own/bad.conf", "[job bad]\ntitle = B\naccept = *\ncommand = cat\nparam.x = chioce a b\n");
+	($code, $out) = dropmill(@c, 'types', 'check');
+	is($code, 65, 'and refuses a slip');
+	like($out, qr{^fail +\S+/bad.conf:5: param.x: unknown kind "chioce"}m, 'with file and line');
+	unlink "$dir/own/bad.conf";
+}
 
 ($code, $out, $err) = dropmill(@c, 'submit', spew("$dir/early.txt", 'x'));
 is($code, 75, 'nothing is published yet: try again');

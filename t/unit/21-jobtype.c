@@ -124,7 +124,7 @@ static void errors_name_file_and_line(void **state)
 	    {"[job t]\ntitle = T\ncommand = true\n", "[job t] has no accept"},
 	    {"\n[job t]\ntitle = T\naccept = *\n", "x.conf:2: [job t] has no command"},
 	    {HEAD "comand = true\n", "x.conf:4: unknown key \"comand\" in [job t]"},
-	    {HEAD "param.x = text\n", "unknown key \"param.x\""},
+	    {HEAD "params.x = text\n", "unknown key \"params.x\""},
 	    {HEAD "command = true\ntimeout = soon\n", "x.conf:5: bad value \"soon\" for timeout"},
 	    {HEAD "command = true\ntimeout = 0\n", "bad value \"0\" for timeout"},
 	    {HEAD "command = true\nmemory = 1M\n", "bad value \"1M\" for memory"},
