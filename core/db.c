@@ -7,8 +7,8 @@
  * db_rollback ends it. A caller that breaks a rule of core/db.h has a bug, and is told where the
  * transaction began. What a request or the outside can cause is an error; never a bug.
  */
+#include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/db_engine.h"
 #include "core/str.h"
@@ -33,7 +33,7 @@ struct db_stmt {
 struct db {
 	const struct db_engine *engine;
 	void *conn;
-	pid_t pid; /* who opened it: a connection does not survive a fork */
+	unsigned forks; /* as of its opening: a connection does not survive a fork */
 	enum tx tx;
 	bool spoiled;     /* a statement of this transaction failed */
 	const char *file; /* where the transaction began */
@@ -45,8 +45,23 @@ struct db {
 	struct db_stmt stmt[SQL_MAX];
 };
 
+/* Counted in the child, so that a connection which came along is known without asking the kernel
+ * for our pid at every statement. */
+static unsigned forks;
+
+static void count_fork(void)
+{
+	forks++;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, count_fork);
+}
+
 enum rc db_connect(const struct config *cfg, bool create, struct db **out, struct err *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = calloc(1, sizeof *db);
 	enum rc rc;
 
@@ -54,7 +69,8 @@ enum rc db_connect(const struct config *cfg, bool create, struct db **out, struc
 	if (!db)
 		return err_sys(err, "cannot open the database");
 	db->engine = &db_engine_sqlite;
-	db->pid = getpid();
+	pthread_once(&once, watch_forks);
+	db->forks = forks;
 	rc = db->engine->open(cfg, create, &db->conn, err);
 	if (rc != RC_OK) {
 		free(db);
@@ -128,7 +144,7 @@ static const char *tx_name(const struct db *db)
 /* What must hold whenever something new is begun on the connection. */
 static void check_usable(const struct db *db)
 {
-	if (db->pid != getpid())
+	if (db->forks != forks)
 		bug("database used by a process that did not open it");
 	if (db_broken(db))
 		bug("database used after a failed sync");

@@ -23,9 +23,8 @@ static ssize_t read_stdin(void *ctx, void *to, size_t len)
 	return n;
 }
 
-static bool write_stdout(void *ctx, const char *data, size_t len)
+static bool write_stdout(const char *data, size_t len)
 {
-	(void)ctx;
 	while (len) {
 		ssize_t n = write(STDOUT_FILENO, data, len);
 
@@ -44,6 +43,7 @@ int serve_cgi(const struct config *cfg, const struct templates *t)
 	struct err err = {0};
 	struct response resp;
 	struct request r;
+	struct iovec parts[2];
 	struct app app;
 	bool sent;
 
@@ -52,7 +52,9 @@ int serve_cgi(const struct config *cfg, const struct templates *t)
 	app.spool_body = true;
 	response_init(&resp);
 	app_answer(&app, environ, (struct body_source){read_stdin, NULL}, &r, &resp);
-	sent = response_send(&resp, r.method == METHOD_HEAD, write_stdout, NULL);
+	response_parts(&resp, r.method == METHOD_HEAD, parts);
+	sent = write_stdout(parts[0].iov_base, parts[0].iov_len) &&
+	       write_stdout(parts[1].iov_base, parts[1].iov_len);
 	response_release(&resp);
 	app_close(&app);
 	return sent ? 0 : 74;

@@ -5,6 +5,10 @@
  * its look at the flag and accept(2), so the signal comes again each second: from the master, and
  * from a timer of our own if the master is gone (SIGTERM is also our parent-death signal). A
  * request that takes longer than request_timeout ends the process on the spot.
+ *
+ * libfcgi accepts and reads; the answer and the end of the request go out in one write of ours, and
+ * the connection is closed there and then, where libfcgi would copy, write twice, and wait until
+ * nginx has closed its side.
  */
 #include "fcgi/serve.h"
 
@@ -18,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/id.h"
 #include "core/log.h"
 #include "fcgi/app.h"
@@ -27,10 +32,18 @@
 
 /* Content of one record; its length has 16 bits. */
 #define RECORD_BYTES 65528
+#define HEAD_BYTES 8
+
+/* The alarm of the watchdog is set at most once in so long. */
+#define WATCH_MS 1000
+
+enum record_type { RECORD_END = 3, RECORD_STDOUT = 6 };
 
 static timer_t again;
+static volatile sig_atomic_t busy;
 static volatile sig_atomic_t times_asked;
 static int most_times;
+static pid_t own_pid;
 static char overdue[160]; /* the line that a watchdog writes */
 static size_t overdue_len;
 
@@ -50,6 +63,8 @@ static void on_term(int sig)
 static void on_overdue(int sig)
 {
 	(void)sig;
+	if (!busy)
+		return;
 	if (write(STDERR_FILENO, overdue, overdue_len) < 0)
 		_exit(1);
 	_exit(1);
@@ -57,9 +72,11 @@ static void on_overdue(int sig)
 
 static void set_signals(const struct config *cfg)
 {
-	struct sigaction term = {.sa_handler = on_term}, alarm_action = {.sa_handler = on_overdue};
+	struct sigaction term = {.sa_handler = on_term},
+			 alarm_action = {.sa_handler = on_overdue, .sa_flags = SA_RESTART};
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM};
 
+	own_pid = getpid();
 	most_times = (int)((cfg->stop_grace_ms + 999) / 1000) + 2;
 	if (timer_create(CLOCK_MONOTONIC, &event, &again) < 0)
 		die(71, "cannot make a timer: %s", strerror(errno));
@@ -70,11 +87,15 @@ static void set_signals(const struct config *cfg)
 	signal(SIGHUP, SIG_IGN);
 }
 
+/* The alarm is set for longer than any request may take and put off while requests come, so it is
+ * not a system call each; it goes off in the request that hangs, or once in a process that idles.
+ */
 static void watch(const struct config *cfg, char *const *env)
 {
+	static int64_t since_ms;
+	int64_t now_ms = clock_boot_ms(), most_ms = cfg->request_timeout_ms + WATCH_MS;
+	struct itimerval timer = {.it_value = {most_ms / 1000, most_ms % 1000 * 1000}};
 	const char *id = "";
-	struct itimerval timer = {
-	    .it_value = {cfg->request_timeout_ms / 1000, cfg->request_timeout_ms % 1000 * 1000}};
 
 	for (; *env; env++)
 		if (strncmp(*env, "DROPMILL_REQUEST_ID=", 20) == 0)
@@ -82,13 +103,17 @@ static void watch(const struct config *cfg, char *const *env)
 	overdue_len = (size_t)snprintf(overdue, sizeof overdue,
 	    "dropmill-web[%d]: error: request took longer than request_timeout, process ended "
 	    "req=%.64s\n",
-	    (int)getpid(), id);
-	setitimer(ITIMER_REAL, &timer, NULL);
+	    (int)own_pid, id);
+	if (!since_ms || now_ms - since_ms >= WATCH_MS) {
+		setitimer(ITIMER_REAL, &timer, NULL);
+		since_ms = now_ms;
+	}
+	busy = 1;
 }
 
 static void unwatch(void)
 {
-	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+	busy = 0;
 }
 
 static ssize_t read_stream(void *ctx, void *to, size_t len)
@@ -118,25 +143,81 @@ static bool write_whole(int fd, struct iovec *iov, int n)
 	return true;
 }
 
-/* Straight to the socket in records as large as there may be: libfcgi's own stream would copy it
- * all and make a system call of every 8 KiB. */
-static bool write_records(void *ctx, const char *data, size_t len)
+static struct iovec record_head(const FCGX_Request *fcgi, enum record_type type, size_t len,
+    unsigned char to[static HEAD_BYTES])
 {
-	const FCGX_Request *fcgi = ctx;
+	to[0] = 1;
+	to[1] = (unsigned char)type;
+	to[2] = (unsigned char)(fcgi->requestId >> 8);
+	to[3] = (unsigned char)fcgi->requestId;
+	to[4] = (unsigned char)(len >> 8);
+	to[5] = (unsigned char)len;
+	to[6] = to[7] = 0;
+	return (struct iovec){to, HEAD_BYTES};
+}
 
-	while (len) {
-		size_t n = len < RECORD_BYTES ? len : RECORD_BYTES;
-		unsigned char head[8] = {1, 6, (unsigned char)(fcgi->requestId >> 8),
-		    (unsigned char)fcgi->requestId, (unsigned char)(n >> 8), (unsigned char)n, 0,
-		    0};
-		struct iovec iov[2] = {{head, sizeof head}, {(void *)data, n}};
+/* Take up to `len` bytes from the front of the parts. */
+static int take(struct iovec parts[static 2], size_t len, struct iovec out[static 2])
+{
+	int n = 0;
 
-		if (!write_whole(fcgi->ipcFd, iov, 2))
-			return false;
-		data += n;
-		len -= n;
+	for (int i = 0; i < 2; i++) {
+		size_t part = parts[i].iov_len < len ? parts[i].iov_len : len;
+
+		if (!part)
+			continue;
+		out[n++] = (struct iovec){parts[i].iov_base, part};
+		parts[i].iov_base = (char *)parts[i].iov_base + part;
+		parts[i].iov_len -= part;
+		len -= part;
 	}
+	return n;
+}
+
+/* The answer in records as large as there may be, the last together with the end of the stream and,
+ * if wanted, of the request. False: the client is gone. */
+static bool write_answer(const FCGX_Request *fcgi, struct iovec parts[static 2], bool end)
+{
+	unsigned char head[HEAD_BYTES], close_head[HEAD_BYTES], end_head[HEAD_BYTES];
+	static const char complete[8];
+	struct iovec iov[6];
+	size_t left;
+
+	do {
+		size_t len = parts[0].iov_len + parts[1].iov_len;
+		int n = 1;
+
+		left = len > RECORD_BYTES ? len - RECORD_BYTES : 0;
+		iov[0] = record_head(fcgi, RECORD_STDOUT, len - left, head);
+		n += take(parts, len - left, iov + 1);
+		if (!left && end) {
+			iov[n++] = record_head(fcgi, RECORD_STDOUT, 0, close_head);
+			iov[n++] = record_head(fcgi, RECORD_END, sizeof complete, end_head);
+			iov[n++] = (struct iovec){(void *)complete, sizeof complete};
+		}
+		if (!write_whole(fcgi->ipcFd, iov, n))
+			return false;
+	} while (left);
 	return true;
+}
+
+/* Send, and let go of the connection. Where a body may be left on it unread, closing would cut off
+ * the answer on its way: libfcgi ends such a request, and waits. */
+static void send_answer(FCGX_Request *fcgi, const struct request *r, struct response *resp)
+{
+	bool unread = r->content_length > 0 && !*request_param(r, PARAM_BODY_FILE);
+	struct iovec parts[2];
+
+	response_parts(resp, r->method == METHOD_HEAD, parts);
+	if (!write_answer(fcgi, parts, !unread))
+		log_debug("client is gone req=%s", r->id);
+	if (!unread) {
+		close(fcgi->ipcFd);
+		fcgi->ipcFd = -1;
+		FCGX_Free(fcgi, 0);
+	} else {
+		FCGX_Finish_r(fcgi);
+	}
 }
 
 static void answer(struct app *app, FCGX_Request *fcgi, struct response *resp)
@@ -145,9 +226,7 @@ static void answer(struct app *app, FCGX_Request *fcgi, struct response *resp)
 
 	watch(app->cfg, fcgi->envp);
 	app_answer(app, fcgi->envp, (struct body_source){read_stream, fcgi->in}, &r, resp);
-	if (!response_send(resp, r.method == METHOD_HEAD, write_records, fcgi))
-		log_debug("client is gone req=%s", r.id);
-	FCGX_Finish_r(fcgi);
+	send_answer(fcgi, &r, resp);
 	unwatch();
 }
 

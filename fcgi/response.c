@@ -250,27 +250,27 @@ void response_error(struct app *app, const struct request *r, struct response *r
 	response_header(resp, "Vary", "HX-Request, Accept");
 }
 
-/* Status line and headers in one piece, so that most answers are one write. */
-static char *head_text(const struct response *resp, size_t *len)
+/* With the length nginx need not send it in chunks, nor a client guess. What nginx itself sends
+ * instead (X-Accel-Redirect) has a length of its own. */
+static const char *length_header(const struct response *resp, size_t body_len)
 {
-	const char *type = resp->type ? resp->type : "";
-	char *out;
-
-	/* Nothing of ours may be kept by a cache that others share. */
-	out = arena_printf(resp->arena,
-	    "Status: %d %s\r\n%s%s%sCache-Control: private, no-cache\r\n%s\r\n", resp->status,
-	    status_text(resp->status), *type ? "Content-Type: " : "", type, *type ? "\r\n" : "",
-	    resp->head.data);
-	*len = strlen(out);
-	return out;
+	if (!resp->type || memmem(resp->head.data, resp->head.len, "X-Accel-", 8))
+		return "";
+	return arena_printf(resp->arena, "Content-Length: %zu\r\n", body_len);
 }
 
-bool response_send(const struct response *resp, bool head_only, response_writer *write, void *ctx)
+void response_parts(struct response *resp, bool head_only, struct iovec parts[static 2])
 {
+	const char *type = resp->type ? resp->type : "";
 	const char *body = resp->ref ? resp->ref : resp->body.data;
-	size_t len = resp->ref ? resp->ref_len : resp->body.len, head_len;
-	const char *head = head_text(resp, &head_len);
+	size_t len = !resp->type ? 0 : resp->ref ? resp->ref_len : resp->body.len;
+	char *head;
 
-	return write(ctx, head, head_len) &&
-	       (head_only || !len || !resp->type || write(ctx, body, len));
+	/* Nothing of ours may be kept by a cache that others share. */
+	head = arena_printf(resp->arena,
+	    "Status: %d %s\r\n%s%s%s%sCache-Control: private, no-cache\r\n%s\r\n", resp->status,
+	    status_text(resp->status), *type ? "Content-Type: " : "", type, *type ? "\r\n" : "",
+	    length_header(resp, len), resp->head.data);
+	parts[0] = (struct iovec){head, strlen(head)};
+	parts[1] = (struct iovec){(void *)body, head_only ? 0 : len};
 }

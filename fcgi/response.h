@@ -6,6 +6,7 @@
 #define FCGI_RESPONSE_H
 
 #include <stdbool.h>
+#include <sys/uio.h>
 
 #include "core/buf.h"
 #include "core/rc.h"
@@ -60,9 +61,9 @@ void response_file(struct response *resp, const char *uri, const char *name, con
 void response_error(struct app *app, const struct request *r, struct response *resp, enum rc rc,
     const struct err *err);
 
-/* Hand the whole to `write` (false: the client is gone). */
-typedef bool response_writer(void *ctx, const char *data, size_t len);
-bool response_send(const struct response *resp, bool head_only, response_writer *write, void *ctx);
+/* The answer as it is sent: status line with all headers, and the body, which is empty for HEAD and
+ * where there is none. Both live until the response is cleared. */
+void response_parts(struct response *resp, bool head_only, struct iovec parts[static 2]);
 
 const char *status_text(int status);
 

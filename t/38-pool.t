@@ -37,15 +37,21 @@ sub stopped { my ($pid) = @_; my $end = wait_until(8, sub { waitpid($pid, 1) == 
 sub record { my ($type, $content) = @_; return pack('CCnnCC', 1, $type, 1, length $content, 0, 0) . $content }
 sub pair { my ($k, $v) = @_; return pack('CN', length $k, length($v) | 0x80000000) . $k . $v }
 
-# The answer to a GET, or undef if nobody answers.
+# The answer to a GET (or what the parameters say), or undef if nobody answers; RAW: its last record.
 sub ask {
 	my ($uri, %param) = @_;
 	my $sock = IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path) or return undef;
+	my $raw = delete $param{RAW};
+	my $stdin = delete $param{BODY} // '';
 	my %env = (REQUEST_METHOD => 'GET', REQUEST_URI => $uri, HTTP_HOST => 'localhost', %param);
-	syswrite $sock, record(1, pack('nCx5', 1, 0)) . record(4, join '', map { pair($_, $env{$_}) } sort keys %env)
-		. record(4, '') . record(5, '');
+	my $sent = record(1, pack('nCx5', 1, 0)) . record(4, join '', map { pair($_, $env{$_}) } sort keys %env) . record(4, '');
+	$sent .= record(5, substr $stdin, 0, 60_000, '') while length $stdin;
+	local $SIG{PIPE} = 'IGNORE';
+	$sent .= record(5, '');
+	$sent = substr $sent, $_ while length $sent && ($_ = syswrite $sock, $sent);
 	my $bytes = '';
 	1 while sysread $sock, $bytes, 65536, length $bytes;
+	return substr $bytes, -16 if $raw;
 	my $out = '';
 	while (length $bytes >= 8) {
 		my (undef, $type, undef, $length, $padding) = unpack 'CCnnC', $bytes;
@@ -65,6 +71,13 @@ subtest 'answers' => sub {
 	my @before = sort(children($pid));
 	ask('/healthz') for 1 .. 50;
 	is_deeply([sort(children($pid))], \@before, 'by the same processes');
+	is(ask('/healthz', RAW => 1), pack('CCnnCCx8', 1, 3, 1, 8, 0, 0), 'which say where an answer ends');
+	my ($head, $body) = split /\r\n\r\n/, ask('/jobs/table'), 2;
+	like($head, qr/^Content-Length: @{[length $body]}\r$/m, 'and how long it is');
+	like(ask('/nowhere', REQUEST_METHOD => 'POST', CONTENT_LENGTH => 500_000, BODY => 'x' x 500_000),
+		qr/^Status: 404.*there is nothing at this address/s, 'an answer arrives though its body was left unread');
+	sleep 3.5;
+	is_deeply([sort(children($pid))], \@before, 'the alarm of a request that is over ends no process');
 	my $second = start();
 	my $status = stopped($second);
 	is(($status // 0) >> 8, 75, 'a second master is refused');
