@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,15 +168,18 @@ static void check_nginx(void)
 		doctor_note(DOCTOR_FAIL, "nginx", "apt-get install nginx", "does not run");
 }
 
-/* The namespaces and mounts that jobs get, around a program that does nothing. */
+/* The namespaces and mounts that jobs get, around a program that does nothing. The last option is
+ * left to the filter where /proc/sys is read-only (sandbox_nesting_limit). */
 static void check_sandbox(void)
 {
-	static char *const argv[] = {"bwrap", "--unshare-user", "--unshare-all", "--disable-userns",
-	    "--uid", "1000", "--gid", "1000", "--die-with-parent", "--new-session", "--cap-drop",
-	    "ALL", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink",
-	    "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev",
-	    "/dev", "--size", "1048576", "--tmpfs", "/tmp", "--remount-ro", "/", "--",
-	    "/usr/bin/true", NULL};
+	struct statvfs proc;
+	bool limit = statvfs("/proc/sys/user", &proc) == 0 && !(proc.f_flag & ST_RDONLY);
+	char *const argv[] = {"bwrap", "--unshare-user", "--unshare-all", "--uid", "1000", "--gid",
+	    "1000", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr",
+	    "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink",
+	    "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--size", "1048576",
+	    "--tmpfs", "/tmp", "--remount-ro", "/", limit ? "--disable-userns" : "--unshare-user",
+	    "--", "/usr/bin/true", NULL};
 	const struct config *cfg = cli_config();
 	struct said said;
 

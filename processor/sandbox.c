@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -73,13 +74,22 @@ bool sandbox_wants(const char *directory)
 	return strcmp(directory, "/usr") != 0 && strncmp(directory, "/usr/", 5) != 0;
 }
 
+bool sandbox_nesting_limit(void)
+{
+	struct statvfs st;
+
+	return statvfs("/proc/sys/user", &st) == 0 && !(st.f_flag & ST_RDONLY);
+}
+
 static void add_namespaces(struct args *args, const struct sandbox *s)
 {
 	ADD(args, SANDBOX_PROGRAM, "--unshare-user", "--unshare-all");
 	if (s->network)
 		add(args, "--share-net");
-	ADD(args, "--disable-userns", "--uid", "1000", "--gid", "1000", "--hostname", "job",
-	    "--die-with-parent", "--new-session", "--cap-drop", "ALL");
+	if (sandbox_nesting_limit())
+		add(args, "--disable-userns");
+	ADD(args, "--uid", "1000", "--gid", "1000", "--hostname", "job", "--die-with-parent",
+	    "--new-session", "--cap-drop", "ALL");
 }
 
 /* The time zone is a link into /usr as a rule. */

@@ -43,6 +43,10 @@ struct sandbox {
  * binds and command borrowed. */
 char **sandbox_argv(const struct sandbox *s, char *const *command, struct arena *a);
 
+/* Whether bubblewrap can set the limit that stops user namespaces inside the sandbox for good: not
+ * where /proc/sys is read-only, as in most containers. There the filter alone refuses them. */
+bool sandbox_nesting_limit(void);
+
 /* Contents of the sandbox's /etc/passwd and /etc/group. */
 extern const char sandbox_passwd[], sandbox_group[];
 

@@ -43,6 +43,22 @@ subtest 'a service manager is told' => sub {
 	ok($told->('STOPPING=1'), 'STOPPING=1');
 };
 
+SKIP: {
+	skip 'a read-only /proc/sys needs root', 1 if $> != 0;
+	subtest 'as in a container, where /proc/sys is read-only' => sub {
+		# The kernel lets a sandbox mount /proc only where a whole one can be seen, as it can under systemd-nspawn.
+		my $whole = File::Temp::tempdir('dm-proc-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+		my $p = Dropmill::Processor->new(wrap => [ qw(unshare -m sh -c),
+			"mount -t proc proc $whole && mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys"
+			. ' && exec "$0" "$@"' ]);
+		$p->type('nest', "unshare -U true 2>/dev/null && echo nested >\"\$2/x\" || echo alone >\"\$2/x\"\n");
+		$p->start;
+		my $job = $p->finished($p->submit('nest'));
+		is($job->{status}, 'completed', 'a job runs') or diag $p->log;
+		is($p->output($job, 'x'), "alone\n", 'and cannot make user namespaces');
+	};
+}
+
 subtest 'what nobody came for is swept' => sub {
 	my $p = Dropmill::Processor->new(config => { sweep_age => '2s' });
 	$p->type('good', "echo x >\"\$2/x\"\necho a line\n");

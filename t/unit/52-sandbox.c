@@ -57,14 +57,13 @@ static int find(char **argv, const char *a, const char *b, const char *c)
 static void everything_promised_is_there(void **state)
 {
 	static const char *const words[][3] = {{"--unshare-user"}, {"--unshare-all"},
-	    {"--disable-userns"}, {"--die-with-parent"}, {"--new-session"}, {"--cap-drop", "ALL"},
-	    {"--uid", "1000"}, {"--gid", "1000"}, {"--ro-bind", "/usr", "/usr"},
-	    {"--proc", "/proc"}, {"--dev", "/dev"}, {"--size", "262144"}, {"--size", "524288"},
-	    {"--tmpfs", "/tmp"}, {"--tmpfs", "/dev/shm"}, {"--remount-ro", "/"},
-	    {"--remount-ro", "/dev"}, {"--seccomp", "7"}, {"--json-status-fd", "4"},
-	    {"--block-fd", "5"}, {"--sync-fd", "6"}, {"--file", "8", "/etc/passwd"},
-	    {"--file", "9", "/etc/group"}, {"--ro-bind", "/store/ab/x", "/job/in/a b.csv"},
-	    {"--bind", "/work/1/out", "/job/out"},
+	    {"--die-with-parent"}, {"--new-session"}, {"--cap-drop", "ALL"}, {"--uid", "1000"},
+	    {"--gid", "1000"}, {"--ro-bind", "/usr", "/usr"}, {"--proc", "/proc"},
+	    {"--dev", "/dev"}, {"--size", "262144"}, {"--size", "524288"}, {"--tmpfs", "/tmp"},
+	    {"--tmpfs", "/dev/shm"}, {"--remount-ro", "/"}, {"--remount-ro", "/dev"},
+	    {"--seccomp", "7"}, {"--json-status-fd", "4"}, {"--block-fd", "5"}, {"--sync-fd", "6"},
+	    {"--file", "8", "/etc/passwd"}, {"--file", "9", "/etc/group"},
+	    {"--ro-bind", "/store/ab/x", "/job/in/a b.csv"}, {"--bind", "/work/1/out", "/job/out"},
 	    {"--ro-bind", "/etc/alternatives", "/etc/alternatives"}};
 	char **argv = make(false);
 
@@ -74,6 +73,7 @@ static void everything_promised_is_there(void **state)
 		if (find(argv, words[i][0], words[i][1], words[i][2]) < 0)
 			fail_msg("missing: %s %s %s", words[i][0], words[i][1] ? words[i][1] : "",
 			    words[i][2] ? words[i][2] : "");
+	assert_int_equal(find(argv, "--disable-userns", NULL, NULL) >= 0, sandbox_nesting_limit());
 }
 
 static void nothing_else_may_be_written(void **state)
