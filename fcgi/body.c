@@ -106,8 +106,11 @@ enum rc body_open(struct app *app, const struct request *r, int *fd, int64_t *si
 	struct stat sb;
 
 	*fd = -1;
+	/* nginx spools by the decoded path: "%2F..%2F" leads it away from the address we see. */
 	if (!*path)
-		return response_fail(resp, 400, NULL, err, "the request has no body");
+		return response_fail(resp, 400, NULL, err,
+		    r->content_length > 0 ? "a file's name in the address must not climb with '..'"
+					  : "the request has no body");
 	if (strncmp(path, app->cfg->spool, n) != 0 || path[n] != '/' || strstr(path, "/../"))
 		return err_set(err, RC_SYS, "body file '%s' lies outside the spool '%s'", path,
 		    app->cfg->spool);

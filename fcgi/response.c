@@ -209,6 +209,8 @@ static const char *detail_text(int status, bool said, const struct err *err)
 		return "something went wrong on the server; the request id leads to it in the log";
 	if (status == 503 && !said)
 		return "the server is busy; try again in a moment";
+	if (status == 507 && !said)
+		return "the server's disk is full; nothing was kept of this request";
 	return err->text[0] ? err->text : status_text(status);
 }
 
