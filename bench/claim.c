@@ -65,13 +65,14 @@ static void fill(int64_t n)
 static size_t our_batch(struct db *db, int64_t worker, size_t batch, struct arena *a)
 {
 	struct claim_slot slots[4];
+	struct claim_ask ask = {worker, slots, 4, batch, 60000};
 	struct claim *claims;
 	size_t n;
 
 	for (int i = 0; i < 4; i++)
-		slots[i] = (struct claim_slot){types[i], -1};
+		slots[i] = (struct claim_slot){.job_type = types[i]};
 	check(db_begin(db, &err));
-	check(claim_take(db, worker, slots, 4, batch, 60000, a, &claims, &n, &err));
+	check(claim_take(db, &ask, a, &claims, &n, &err));
 	check(db_commit(db, &err));
 	check(db_begin(db, &err));
 	for (size_t i = 0; i < n; i++)
@@ -97,7 +98,7 @@ static double ours(size_t batch, int64_t ms)
 	arena_init(&a);
 	check(db_open(&cfg, &db, &err));
 	check(db_begin(db, &err));
-	check(worker_begin(db, "bench", "{}", &worker, &err));
+	check(worker_begin(db, "bench", "here", "{}", &worker, &err));
 	check(db_commit(db, &err));
 	since = clock_boot_us();
 	do {

@@ -1,10 +1,12 @@
 /*
- * Claims: the row lock of the queue, and everything a processor writes while it holds one.
+ * Claims: the row lock of the queue, and what a processor writes while it holds one.
  *
- * Lanes say who is next, the index of ready jobs gives the head of a lane. All jobs of one call
- * share one token: a write names job and token, so that is as exact as a token each. The order is
- * exact too: a lane is asked only for jobs of its highest priority, and lanes of equal priority
- * are served by least virtual time.
+ * Lanes say who is next, the index of ready jobs gives the head of a lane. The order is exact: only
+ * jobs of the highest priority are looked at; among those it is the turn of the organisation that
+ * was served the longest time ago, and within it of the type that was. "When" is a tick of the
+ * queue's own clock, one a job, so whoever was idle or held up for long has one turn to come and no
+ * more: nobody saves up. All jobs of one call share one token: a write names job and token, so that
+ * is as exact as a token each.
  */
 #include "core/claim.h"
 
@@ -15,80 +17,164 @@
 #include "core/job_record.h"
 #include "core/tally.h"
 
-#define LANES_MAX 256
-#define SWEEP_MAX 200
-#define CRASHES_MAX 3 /* runners a job may take down before it is quarantined */
-#define BACKOFF_MAX_MS INT64_C(3600000)
-#define VTIME_PER_JOB 1000
-
-static const char actor[] = "processor";
-
-struct lane {
-	int64_t org_id, vtime, room, priority;
-	char job_type[128];
-	struct claim_slot *slot;
-	int64_t take;
+struct org {
+	int64_t id, room, vtime;
+	int64_t given; /* turns, by share */
 };
 
-static struct claim_slot *slot_of(struct claim_slot *slots, size_t n, const char *job_type)
+struct lane {
+	size_t org; /* its place in the queue's list */
+	struct claim_slot *slot;
+	int64_t room, vtime;
+	int64_t take; /* turns, by share */
+};
+
+/* What waits, of one priority, in the order of turns. */
+struct queue {
+	struct org *orgs;
+	struct lane *lanes;
+	size_t org_n, lane_n;
+	int64_t priority, clock;
+};
+
+static struct claim_slot *slot_of(const struct claim_ask *ask, const char *job_type)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(slots[i].job_type, job_type) == 0)
-			return &slots[i];
+	for (size_t i = 0; i < ask->slot_count; i++)
+		if (strcmp(ask->slots[i].job_type, job_type) == 0)
+			return &ask->slots[i];
 	return NULL;
 }
 
-/* Lanes of the highest priority that this host can serve now. */
-static enum rc read_lanes(struct db *db, struct claim_slot *slots, size_t slot_count,
-    struct lane *lanes, size_t *n, struct err *err)
+/* Room for one more element of a list that doubles and never shrinks. */
+static void *more(struct arena *a, void *list, size_t n, size_t size)
+{
+	void *grown = list;
+
+	if ((n & (n - 1)) == 0) {
+		grown = arena_alloc(a, size * (n ? 2 * n : 1));
+		if (n)
+			memcpy(grown, list, size * n);
+	}
+	return grown;
+}
+
+static void add_lane(
+    struct queue *q, const struct db_cursor *cur, struct claim_slot *slot, struct arena *a)
+{
+	int64_t org_id = db_int(cur, 0);
+
+	if (!q->org_n || q->orgs[q->org_n - 1].id != org_id) {
+		q->orgs = more(a, q->orgs, q->org_n, sizeof *q->orgs);
+		q->orgs[q->org_n++] =
+		    (struct org){.id = org_id, .room = db_int(cur, 3), .vtime = db_int(cur, 6)};
+	}
+	q->lanes = more(a, q->lanes, q->lane_n, sizeof *q->lanes);
+	q->lanes[q->lane_n++] = (struct lane){
+	    .org = q->org_n - 1, .slot = slot, .room = db_int(cur, 2), .vtime = db_int(cur, 4)};
+}
+
+/* Whether a row belongs to what is read: the highest priority, and as many organisations as there
+ * are turns, since each has its own before any has a second. */
+static bool within(const struct queue *q, const struct db_cursor *cur, size_t want)
+{
+	return !q->lane_n || (db_int(cur, 5) == q->priority &&
+				 (q->org_n < want || q->orgs[q->org_n - 1].id == db_int(cur, 0)));
+}
+
+/* What this host could run now. */
+static enum rc read_queue(struct db *db, const struct claim_ask *ask, size_t want, struct arena *a,
+    struct queue *q, struct err *err)
 {
 	struct db_cursor cur;
-	enum rc rc = tally_write(db, err);
+	enum rc rc = db_query(db, &cur, SQL_CLAIM_LANES, DB_NO_ARGS, err);
 
-	*n = 0;
-	if (rc == RC_OK)
-		rc = db_query(db, &cur, SQL_CLAIM_LANES, DB_NO_ARGS, err);
+	*q = (struct queue){0};
 	if (rc != RC_OK)
 		return rc;
-	while ((rc = db_next(&cur, err)) == RC_OK && *n < LANES_MAX) {
-		struct lane *l = &lanes[*n];
+	while ((rc = db_next(&cur, err)) == RC_OK) {
+		struct claim_slot *slot = slot_of(ask, db_text(&cur, 1, NULL));
 
-		l->slot = slot_of(slots, slot_count, db_text(&cur, 1, NULL));
-		if (!l->slot || l->slot->free == 0 || db_null(&cur, 4))
+		if (!slot || slot->free == 0 || db_null(&cur, 5))
 			continue;
-		l->org_id = db_int(&cur, 0);
-		snprintf(l->job_type, sizeof l->job_type, "%s", db_text(&cur, 1, NULL));
-		l->vtime = db_int(&cur, 2);
-		l->room = db_int(&cur, 3);
-		l->priority = db_int(&cur, 4);
-		l->take = 0;
-		if (*n && l->priority < lanes[0].priority)
+		if (!within(q, &cur, want))
 			break;
-		++*n;
+		q->priority = db_int(&cur, 5);
+		q->clock = db_int(&cur, 7);
+		add_lane(q, &cur, slot, a);
 	}
 	db_finish(&cur);
 	return rc == RC_DONE ? RC_OK : rc;
 }
 
-/* Share `want` among the lanes, one job at a time to the lane that has had least. */
-static size_t share(struct lane *lanes, size_t n, size_t want)
+/* Fill in what is free of each slot. */
+static enum rc count_free(struct db *db, const struct claim_ask *ask, struct err *err)
+{
+	struct db_cursor cur;
+	bool limited = false;
+	enum rc rc;
+
+	for (size_t i = 0; i < ask->slot_count; i++) {
+		ask->slots[i].free = ask->slots[i].limit > 0 ? ask->slots[i].limit : -1;
+		limited |= ask->slots[i].limit > 0;
+	}
+	if (!limited)
+		return RC_OK;
+	rc = db_query(db, &cur, SQL_CLAIM_LOADS, DB_ARGS(DB_INT(ask->worker_id)), err);
+	if (rc != RC_OK)
+		return rc;
+	while ((rc = db_next(&cur, err)) == RC_OK) {
+		struct claim_slot *slot = slot_of(ask, db_text(&cur, 0, NULL));
+
+		if (slot && slot->free > 0)
+			slot->free--;
+	}
+	db_finish(&cur);
+	return rc == RC_DONE ? RC_OK : rc;
+}
+
+enum rc claim_ready(
+    struct db *db, const struct claim_ask *ask, struct arena *a, bool *ready, struct err *err)
+{
+	struct queue q = {0};
+	enum rc rc = count_free(db, ask, err);
+
+	if (rc == RC_OK)
+		rc = read_queue(db, ask, 1, a, &q, err);
+	*ready = q.lane_n > 0;
+	return rc;
+}
+
+static bool before(const struct queue *q, const struct lane *a, const struct lane *b)
+{
+	int64_t of_a = q->orgs[a->org].vtime, of_b = q->orgs[b->org].vtime;
+
+	return of_a < of_b || (of_a == of_b && a->vtime < b->vtime);
+}
+
+/* Share `want` turns among the lanes; how many were given. */
+static size_t share(struct queue *q, size_t want)
 {
 	size_t given = 0;
 
 	for (; given < want; given++) {
 		struct lane *best = NULL;
+		struct org *org;
 
-		for (size_t i = 0; i < n; i++) {
-			struct lane *l = &lanes[i];
+		for (size_t i = 0; i < q->lane_n; i++) {
+			struct lane *l = &q->lanes[i];
 
-			if (l->room > 0 && l->slot->free != 0 && (!best || l->vtime < best->vtime))
+			if (l->room > 0 && q->orgs[l->org].room > 0 && l->slot->free != 0 &&
+			    (!best || before(q, l, best)))
 				best = l;
 		}
 		if (!best)
 			break;
+		org = &q->orgs[best->org];
+		org->vtime = best->vtime = ++q->clock;
+		org->given++;
+		org->room--;
 		best->take++;
 		best->room--;
-		best->vtime += VTIME_PER_JOB;
 		if (best->slot->free > 0)
 			best->slot->free--;
 	}
@@ -96,20 +182,24 @@ static size_t share(struct lane *lanes, size_t n, size_t want)
 }
 
 struct taking {
-	int64_t worker_id, lease_until, now;
+	const struct claim_ask *ask;
+	int64_t lease_until, now;
 	const char *token;
 	struct arena *a;
 	struct claim *out;
 	size_t n;
 };
 
-static enum rc take_lane(struct db *db, struct lane *l, struct taking *t, struct err *err)
+static enum rc take_lane(
+    struct db *db, const struct queue *q, struct lane *l, struct taking *t, struct err *err)
 {
+	const char *job_type = l->slot->job_type;
+	int64_t org_id = q->orgs[l->org].id, got = 0;
 	struct db_cursor cur;
-	int64_t got = 0;
 	enum rc rc = db_query(db, &cur, SQL_CLAIM_TAKE,
-	    DB_ARGS(DB_INT(l->org_id), DB_TEXT(l->job_type), DB_INT(l->take), DB_INT(l->priority),
-		DB_TEXT(t->token), DB_INT(t->lease_until), DB_INT(t->worker_id), DB_INT(t->now)),
+	    DB_ARGS(DB_INT(org_id), DB_TEXT(job_type), DB_INT(l->take), DB_INT(q->priority),
+		DB_TEXT(t->token), DB_INT(t->lease_until), DB_INT(t->ask->worker_id),
+		DB_INT(t->now)),
 	    err);
 
 	if (rc != RC_OK)
@@ -127,10 +217,22 @@ static enum rc take_lane(struct db *db, struct lane *l, struct taking *t, struct
 		return rc;
 	if (l->slot->free >= 0)
 		l->slot->free += l->take - got;
-	l->take = got;
-	return got ? db_exec(db, SQL_CLAIM_LANE,
-			 DB_ARGS(DB_INT(l->org_id), DB_TEXT(l->job_type), DB_INT(got)), err)
-		   : RC_OK;
+	return db_exec(db, SQL_CLAIM_LANE,
+	    DB_ARGS(DB_INT(org_id), DB_TEXT(job_type), DB_INT(got), DB_INT(l->vtime)), err);
+}
+
+static enum rc take_turns(struct db *db, const struct queue *q, struct taking *t, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < q->lane_n && rc == RC_OK; i++)
+		if (q->lanes[i].take)
+			rc = take_lane(db, q, &q->lanes[i], t, err);
+	for (size_t i = 0; i < q->org_n && rc == RC_OK; i++)
+		if (q->orgs[i].given)
+			rc = db_exec(db, SQL_CLAIM_ORG,
+			    DB_ARGS(DB_INT(q->orgs[i].id), DB_INT(q->orgs[i].vtime)), err);
+	return rc;
 }
 
 /* History, counters, inputs and the projects' versions. */
@@ -145,7 +247,7 @@ static enum rc record_claims(struct db *db, struct taking *t, struct err *err)
 			.job_id = c->job.id,
 			.at = t->now,
 			.job_type = c->job.job_type,
-			.actor = actor,
+			.actor = ACTOR_PROCESSOR,
 			.from = JOB_PENDING,
 			.to = JOB_PROCESSING},
 		    err);
@@ -160,32 +262,32 @@ static enum rc record_claims(struct db *db, struct taking *t, struct err *err)
 	return RC_OK;
 }
 
-enum rc claim_take(struct db *db, int64_t worker_id, struct claim_slot *slots, size_t slot_count,
-    size_t want, int64_t lease_ms, struct arena *a, struct claim **out, size_t *n, struct err *err)
+enum rc claim_take(struct db *db, const struct claim_ask *ask, struct arena *a, struct claim **out,
+    size_t *n, struct err *err)
 {
-	struct lane *lanes = arena_alloc(a, sizeof *lanes * LANES_MAX);
 	char token[TOKEN_SIZE];
 	struct taking t = {
-	    .worker_id = worker_id,
-	    .lease_until = db_lease_clock_ms(db) + lease_ms,
+	    .ask = ask,
+	    .lease_until = db_lease_clock_ms(db) + ask->lease_ms,
 	    .now = clock_wall_ms(),
 	    .token = token_new(token),
 	    .a = a,
-	    .out = arena_alloc(a, sizeof *t.out * (want ? want : 1)),
+	    .out = arena_alloc(a, sizeof *t.out * (ask->want ? ask->want : 1)),
 	};
-	enum rc rc = RC_OK;
+	enum rc rc = tally_lanes(db, err);
 
 	*n = 0;
-	while (t.n < want) {
-		size_t count, before = t.n;
+	if (rc == RC_OK)
+		rc = count_free(db, ask, err);
+	while (rc == RC_OK && t.n < ask->want) {
+		size_t before = t.n;
+		struct queue q;
 
-		rc = read_lanes(db, slots, slot_count, lanes, &count, err);
-		if (rc != RC_OK || !share(lanes, count, want - t.n))
+		rc = read_queue(db, ask, ask->want - t.n, a, &q, err);
+		if (rc != RC_OK || !share(&q, ask->want - t.n))
 			break;
-		for (size_t i = 0; i < count && rc == RC_OK; i++)
-			if (lanes[i].take)
-				rc = take_lane(db, &lanes[i], &t, err);
-		if (rc != RC_OK || t.n == before)
+		rc = take_turns(db, &q, &t, err);
+		if (t.n == before)
 			break;
 	}
 	if (rc == RC_OK)
@@ -241,271 +343,4 @@ enum rc claim_progress(struct db *db, int64_t job_id, const char *token,
 	project_id = db_int(&cur, 1);
 	db_finish(&cur);
 	return job_bump(db, org_id, project_id, err);
-}
-
-/* What the end of an attempt decides by. */
-struct held {
-	int64_t job_id, org_id, project_id, auto_retries, max_retries, crashes, run_at;
-	const char *token;
-	char job_type[128];
-	enum job_status status;
-	bool begun; /* the token is of an attempt that the job still stands by */
-};
-
-static enum rc lock_held(
-    struct db *db, int64_t job_id, const char *token, struct held *h, struct err *err)
-{
-	struct db_cursor cur;
-	enum rc rc = db_one(db, &cur, SQL_CLAIM_LOCK, DB_ARGS(DB_INT(job_id), DB_TEXT(token)), err);
-
-	if (rc != RC_OK)
-		return rc;
-	*h = (struct held){
-	    .job_id = job_id,
-	    .token = token,
-	    .org_id = db_int(&cur, 0),
-	    .project_id = db_int(&cur, 1),
-	    .status = job_status_parse(db_text(&cur, 3, NULL)),
-	    .auto_retries = db_int(&cur, 4),
-	    .max_retries = db_int(&cur, 5),
-	    .crashes = db_int(&cur, 6),
-	    .run_at = db_int(&cur, 7),
-	    .begun = !db_null(&cur, 8),
-	};
-	snprintf(h->job_type, sizeof h->job_type, "%s", db_text(&cur, 2, NULL));
-	db_finish(&cur);
-	return RC_OK;
-}
-
-/* The attempt of a job that somebody cancelled: give the token back, and if the job was retried
- * meanwhile let it be claimed. */
-static enum rc drop(struct db *db, const struct held *h, struct err *err)
-{
-	int64_t now = clock_wall_ms();
-	bool waits = h->status == JOB_PENDING && h->run_at <= now;
-	enum rc rc = db_exec(
-	    db, SQL_CLAIM_DROP, DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_INT(now)), err);
-
-	if (rc == RC_OK)
-		rc = lane_add(db, h->org_id, h->job_type, 0, -1, err);
-	if (rc == RC_OK && waits)
-		rc = lane_enter(db, h->org_id, h->job_type, 1, err);
-	return rc;
-}
-
-static enum rc finish(struct db *db, const struct held *h, enum job_action action,
-    const char *reason, int64_t now, struct err *err)
-{
-	enum rc rc = job_record(db,
-	    &(struct job_change){.org_id = h->org_id,
-		.project_id = h->project_id,
-		.job_id = h->job_id,
-		.at = now,
-		.job_type = h->job_type,
-		.actor = actor,
-		.reason = reason,
-		.from = h->status,
-		.to = job_next(h->status, action)},
-	    err);
-
-	if (rc == RC_OK)
-		rc = lane_add(db, h->org_id, h->job_type, 0, -1, err);
-	if (rc == RC_OK)
-		rc = job_bump(db, h->org_id, h->project_id, err);
-	return rc;
-}
-
-static enum rc close_job(struct db *db, const struct held *h, const struct claim_end *end,
-    enum job_action action, const char *error, struct err *err)
-{
-	int64_t now = clock_wall_ms();
-	size_t outputs = action == JOB_COMPLETE ? end->output_count : 0;
-	enum rc rc = db_exec(db, SQL_CLAIM_CLOSE,
-	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token),
-		DB_TEXT(job_status_name(job_next(h->status, action))), DB_TEXT(error),
-		DB_TEXT(end->result), known(end->cpu_ms), known(end->peak_bytes),
-		known(end->log_bytes), DB_INT((int64_t)outputs), DB_INT(now), DB_INT(end->crashed)),
-	    err);
-
-	for (size_t i = 0; i < outputs && rc == RC_OK; i++) {
-		const struct file *f = &end->outputs[i];
-
-		rc = db_exec(db, SQL_FILE_INSERT,
-		    DB_ARGS(DB_TEXT(f->uuid), DB_INT(h->org_id), DB_INT(h->job_id), DB_INT(1),
-			DB_TEXT(f->name), DB_INT(f->size_bytes), DB_TEXT(f->content_type),
-			DB_TEXT(f->sha256), DB_INT(now)),
-		    err);
-	}
-	return rc == RC_OK ? finish(db, h, action, error, now, err) : rc;
-}
-
-/* A frozen job is not to blame for what becomes of its processor: it stays paused, and nothing is
- * counted. */
-static enum rc release(
-    struct db *db, const struct held *h, const struct claim_end *end, struct err *err)
-{
-	int64_t now = clock_wall_ms(), run_at = end->run_at > now ? end->run_at : now;
-	bool paused = h->status == JOB_PAUSED;
-	bool crashed = end->crashed && !paused, counts = end->counts && !(paused && end->crashed);
-	char words[320];
-	enum rc rc;
-
-	if (crashed && h->crashes + 1 >= CRASHES_MAX) {
-		snprintf(words, sizeof words,
-		    "quarantined: its runner died %d times; the last time: %s", CRASHES_MAX,
-		    end->error ? end->error : "no reason known");
-		return close_job(db, h, end, JOB_FAIL, words, err);
-	}
-	if (counts && h->auto_retries >= h->max_retries) {
-		if (h->max_retries)
-			snprintf(words, sizeof words, "%s (after %lld attempts)",
-			    end->error ? end->error : "failed", (long long)h->max_retries + 1);
-		else
-			snprintf(words, sizeof words, "%s", end->error ? end->error : "failed");
-		return close_job(db, h, end, JOB_FAIL, words, err);
-	}
-	rc = db_exec(db, SQL_CLAIM_RELEASE,
-	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token), DB_INT(counts), DB_INT(crashed),
-		DB_INT(run_at), DB_INT(now), DB_TEXT(counts ? end->error : NULL),
-		known(end->log_bytes), DB_TEXT(job_status_name(job_next(h->status, JOB_RELEASE)))),
-	    err);
-	if (rc == RC_OK)
-		rc = finish(db, h, JOB_RELEASE, end->error, now, err);
-	if (rc == RC_OK && !paused && run_at <= now)
-		rc = lane_enter(db, h->org_id, h->job_type, 1, err);
-	return rc;
-}
-
-enum rc claim_end(
-    struct db *db, int64_t job_id, const char *token, const struct claim_end *end, struct err *err)
-{
-	struct held h;
-	enum rc rc = lock_held(db, job_id, token, &h, err);
-
-	if (rc != RC_OK)
-		return rc;
-	if (h.status != JOB_PROCESSING && !(h.status == JOB_PAUSED && h.begun)) {
-		rc = drop(db, &h, err);
-		return rc == RC_OK && end->action != JOB_CANCEL ? RC_NOTFOUND : rc;
-	}
-	switch (end->action) {
-	case JOB_COMPLETE:
-	case JOB_FAIL:
-		return close_job(db, &h, end, end->action, end->error, err);
-	case JOB_RELEASE:
-		return release(db, &h, end, err);
-	default:
-		bug("claim_end: not an end of an attempt: %d", (int)end->action);
-	}
-}
-
-struct expired {
-	int64_t job_id;
-	char token[TOKEN_SIZE];
-};
-
-static enum rc sweep_leases(struct db *db, int64_t backoff_ms, int64_t *n, struct err *err)
-{
-	struct expired list[SWEEP_MAX];
-	struct db_cursor cur;
-	size_t count = 0;
-	enum rc rc = db_query(db, &cur, SQL_CLAIM_EXPIRED,
-	    DB_ARGS(DB_INT(db_lease_clock_ms(db)), DB_INT(SWEEP_MAX)), err);
-
-	if (rc != RC_OK)
-		return rc;
-	while (count < SWEEP_MAX && (rc = db_next(&cur, err)) == RC_OK) {
-		list[count].job_id = db_int(&cur, 0);
-		snprintf(list[count++].token, TOKEN_SIZE, "%s", db_text(&cur, 1, NULL));
-	}
-	db_finish(&cur);
-	if (rc != RC_OK && rc != RC_DONE)
-		return rc;
-	for (size_t i = 0; i < count; i++) {
-		struct claim_end end = {
-		    .action = JOB_RELEASE,
-		    .error = "its processor died or stopped answering",
-		    .counts = true,
-		    .crashed = true,
-		    .run_at = clock_wall_ms() + backoff_ms / 8,
-		    .cpu_ms = -1,
-		    .peak_bytes = -1,
-		    .log_bytes = -1,
-		};
-
-		rc = claim_end(db, list[i].job_id, list[i].token, &end, err);
-		if (rc != RC_OK && rc != RC_NOTFOUND)
-			return rc;
-	}
-	*n = (int64_t)count;
-	return RC_OK;
-}
-
-static enum rc sweep_due(struct db *db, int64_t *due, struct err *err)
-{
-	struct {
-		int64_t org_id, project_id;
-		char job_type[128];
-	} list[SWEEP_MAX];
-	struct db_cursor cur;
-	size_t count = 0;
-	enum rc rc = db_query(
-	    db, &cur, SQL_CLAIM_DUE, DB_ARGS(DB_INT(clock_wall_ms()), DB_INT(SWEEP_MAX)), err);
-
-	if (rc != RC_OK)
-		return rc;
-	while (count < SWEEP_MAX && (rc = db_next(&cur, err)) == RC_OK) {
-		list[count].org_id = db_int(&cur, 0);
-		list[count].project_id = db_int(&cur, 2);
-		snprintf(
-		    list[count++].job_type, sizeof list->job_type, "%s", db_text(&cur, 1, NULL));
-	}
-	db_finish(&cur);
-	if (rc != RC_OK && rc != RC_DONE)
-		return rc;
-	for (size_t i = 0; i < count; i++) {
-		rc = lane_enter(db, list[i].org_id, list[i].job_type, 1, err);
-		if (rc == RC_OK)
-			rc = job_bump(db, list[i].org_id, list[i].project_id, err);
-		if (rc != RC_OK)
-			return rc;
-	}
-	*due = (int64_t)count;
-	return RC_OK;
-}
-
-enum rc claim_sweep(struct db *db, int64_t backoff_ms, int64_t *n, int64_t *due, struct err *err)
-{
-	enum rc rc = sweep_leases(db, backoff_ms, n, err);
-
-	return rc == RC_OK ? sweep_due(db, due, err) : rc;
-}
-
-enum rc claim_next_due(struct db *db, int64_t *at, struct err *err)
-{
-	struct db_cursor cur;
-	enum rc rc = db_one(db, &cur, SQL_CLAIM_NEXT_DUE, DB_NO_ARGS, err);
-
-	*at = 0;
-	if (rc == RC_NOTFOUND)
-		return RC_OK;
-	if (rc != RC_OK)
-		return rc;
-	*at = db_int(&cur, 0);
-	db_finish(&cur);
-	return RC_OK;
-}
-
-int64_t claim_backoff_ms(int64_t base_ms, int64_t retry)
-{
-	int64_t ms = base_ms;
-	char token[TOKEN_SIZE];
-	unsigned jitter = 0;
-
-	for (int64_t i = 1; i < retry && ms < BACKOFF_MAX_MS; i++)
-		ms *= 2;
-	if (ms > BACKOFF_MAX_MS)
-		ms = BACKOFF_MAX_MS;
-	sscanf(token_new(token), "%4x", &jitter);
-	return ms - ms / 4 + (int64_t)((double)(ms / 2) * jitter / 65536);
 }

@@ -12,10 +12,19 @@
 
 #include "core/job.h"
 
-/* How many more jobs of a type this host takes. free < 0: no limit. */
+/* A type that this host runs, and how many of it at once: all processors of the host count. limit
+ * 0: no limit of its own. free is the claim's own reckoning: how many more, negative: no limit. */
 struct claim_slot {
 	const char *job_type;
-	int64_t free;
+	int64_t limit, free;
+};
+
+/* Who asks for up to `want` jobs of which types; lease_until = lease clock + lease_ms. */
+struct claim_ask {
+	int64_t worker_id;
+	struct claim_slot *slots;
+	size_t slot_count, want;
+	int64_t lease_ms;
 };
 
 struct claim {
@@ -25,10 +34,16 @@ struct claim {
 	size_t input_count;
 };
 
-/* Claim up to `want` jobs of the types in slots (each slot's `free` is counted down). Claims and
- * inputs lie in the arena. *n may be 0. lease: lease_until = lease clock + lease_ms. */
-enum rc claim_take(struct db *db, int64_t worker_id, struct claim_slot *slots, size_t slot_count,
-    size_t want, int64_t lease_ms, struct arena *a, struct claim **out, size_t *n, struct err *err);
+/* Claim jobs: the highest priority first, organisations by turns, an organisation's types by turns;
+ * none beyond the host's limits, an organisation's cap or a lane's. Claims and inputs lie in the
+ * arena, in no order. *n may be 0. */
+enum rc claim_take(struct db *db, const struct claim_ask *ask, struct arena *a, struct claim **out,
+    size_t *n, struct err *err);
+
+/* Whether claim_take would find a job now; outside transactions, so that nobody takes the write
+ * lock for nothing. */
+enum rc claim_ready(
+    struct db *db, const struct claim_ask *ask, struct arena *a, bool *ready, struct err *err);
 
 /* Renew one lease. RC_NOTFOUND: the lease is lost or the job is neither `processing` nor frozen;
  * stop the runner either way (claim_state tells which). */
@@ -57,6 +72,7 @@ struct claim_end {
 	bool counts;  /* JOB_RELEASE: whether it uses up a retry (false: graceful hand-back) */
 	bool crashed; /* JOB_RELEASE: the runner died; the third time the job is failed (quarantine)
 			 instead */
+	bool lost;    /* JOB_RELEASE: the lease ran out, which a frozen job is not to blame for */
 	int64_t run_at;                        /* JOB_RELEASE: not before; wall ms, 0: at once */
 	int64_t cpu_ms, peak_bytes, log_bytes; /* -1: not known */
 	const struct file *outputs;            /* JOB_COMPLETE: in the store already */
@@ -76,10 +92,10 @@ enum rc claim_sweep(struct db *db, int64_t backoff_ms, int64_t *n, int64_t *due,
 /* When the next delayed job is due (wall ms), 0 if none. */
 enum rc claim_next_due(struct db *db, int64_t *at, struct err *err);
 
-/* Processors make themselves known. worker_begin: a new row, *id; on a new boot every lease of
- * before is expired. worker_beat: once a heartbeat. */
-enum rc worker_begin(
-    struct db *db, const char *name, const char *about_json, int64_t *id, struct err *err);
+/* Processors make themselves known. worker_begin: a new row, *id, of a processor on this host (its
+ * name); on a new boot every lease of before is expired. worker_beat: once a heartbeat. */
+enum rc worker_begin(struct db *db, const char *name, const char *host, const char *about_json,
+    int64_t *id, struct err *err);
 enum rc worker_beat(struct db *db, int64_t id, int64_t running, struct err *err);
 enum rc worker_end(struct db *db, int64_t id, struct err *err);
 

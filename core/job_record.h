@@ -7,6 +7,9 @@
 
 #include "core/job.h"
 
+/* Who the history says it was, where it was no user. */
+#define ACTOR_PROCESSOR "processor"
+
 /* One transition: a history row, and the counters moved from `from` (JOB_STATUS_MAX: it is new) to
  * `to` (JOB_STATUS_MAX: it is gone, then without a history row). */
 struct job_change {

@@ -1,10 +1,6 @@
 /*
  * The sums of a transaction. A table that is full is written and begun anew, so its size bounds
  * memory, not what a transaction may do.
- *
- * The order in which a transaction moved a lane does not matter but for one thing: a lane that was
- * idle before it starts level with the busy ones. So a sum that adds pending jobs goes through
- * LANE_ENTER, which also makes the lane; any other belongs to a lane that exists.
  */
 #include "core/tally.h"
 
@@ -55,7 +51,7 @@ static enum rc write_lanes(struct db *db, struct tally *t, struct err *err)
 		const struct lane_sum *l = &t->lanes[i];
 
 		if (l->pending || l->running)
-			rc = db_exec(db, l->pending > 0 ? SQL_LANE_ENTER : SQL_LANE_ADD,
+			rc = db_exec(db, SQL_LANE_ADD,
 			    DB_ARGS(DB_INT(l->org_id), DB_TEXT(l->job_type), DB_INT(l->pending),
 				DB_INT(l->running)),
 			    err);
@@ -174,7 +170,7 @@ enum rc tally_bump(struct db *db, int64_t org_id, int64_t project_id, struct err
 	return RC_OK;
 }
 
-enum rc tally_write(struct db *db, struct err *err)
+enum rc tally_lanes(struct db *db, struct err *err)
 {
-	return write_all(db, tally_of(db), err);
+	return write_lanes(db, tally_of(db), err);
 }

@@ -3,8 +3,8 @@
  * type, lanes, and the version of each project.
  *
  * They are added up in memory and written once, by the commit: a batch of a hundred jobs costs as
- * many of these statements as one job does. Whoever reads counters or lanes inside the transaction
- * that changed them calls tally_write first. A rollback forgets the sums with everything else.
+ * many of these statements as one job does. Whoever reads lanes inside a transaction that changed
+ * them calls tally_lanes first. A rollback forgets the sums with everything else.
  */
 #ifndef CORE_TALLY_H
 #define CORE_TALLY_H
@@ -23,7 +23,7 @@ enum rc tally_lane(struct db *db, int64_t org_id, const char *job_type, int64_t 
 /* The project's pages show something new; its version is counted up once per transaction. */
 enum rc tally_bump(struct db *db, int64_t org_id, int64_t project_id, struct err *err);
 
-/* Write what has been added up so far. */
-enum rc tally_write(struct db *db, struct err *err);
+/* Write what has been added up of lanes so far. */
+enum rc tally_lanes(struct db *db, struct err *err);
 
 #endif

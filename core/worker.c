@@ -50,8 +50,8 @@ static enum rc note_boot(struct db *db, struct err *err)
 	return rc;
 }
 
-enum rc worker_begin(
-    struct db *db, const char *name, const char *about_json, int64_t *id, struct err *err)
+enum rc worker_begin(struct db *db, const char *name, const char *host, const char *about_json,
+    int64_t *id, struct err *err)
 {
 	struct db_cursor cur;
 	enum rc rc = note_boot(db, err);
@@ -59,7 +59,8 @@ enum rc worker_begin(
 	if (rc != RC_OK)
 		return rc;
 	rc = db_one(db, &cur, SQL_WORKER_INSERT,
-	    DB_ARGS(DB_TEXT(name), DB_TEXT(about_json), DB_INT(clock_wall_ms())), err);
+	    DB_ARGS(DB_TEXT(name), DB_TEXT(host), DB_TEXT(about_json), DB_INT(clock_wall_ms())),
+	    err);
 	if (rc != RC_OK)
 		return rc;
 	*id = db_int(&cur, 0);

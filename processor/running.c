@@ -136,3 +136,14 @@ int64_t supervisor_running(const struct supervisor *sv)
 		n += !r->recorded && !r->at.ended;
 	return n;
 }
+
+int64_t supervisor_room(const struct supervisor *sv)
+{
+	int64_t all = supervisor_running(sv), frozen = 0;
+
+	for (const struct running *r = sv->list; r; r = r->next)
+		frozen += !r->recorded && !r->at.ended && r->at.frozen;
+	if (frozen > sv->workers)
+		frozen = sv->workers;
+	return sv->workers + frozen - all;
+}

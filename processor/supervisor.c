@@ -124,7 +124,7 @@ static void stop_step(struct supervisor *sv, int64_t now)
 static int64_t next_moment(const struct supervisor *sv, int64_t checks)
 {
 	int64_t at = sv->scan_at;
-	const int64_t moments[] = {sv->beat_at, sv->sweep_at, sv->clean_at, checks,
+	const int64_t moments[] = {sv->beat_at, sv->sweep_at, sv->clean_at, sv->due_at, checks,
 	    sv->sandbox_broken ? sv->retest_at : 0,
 	    sv->stopping && !sv->handed_back ? sv->stop_at : 0};
 
@@ -219,7 +219,7 @@ static enum rc make_worker(struct supervisor *sv, struct err *err)
 	host_about(&sv->host, sv->workers, &about);
 	rc = db_begin(sv->db, err);
 	if (!rc)
-		rc = worker_begin(sv->db, name, about.data, &sv->worker_id, err);
+		rc = worker_begin(sv->db, name, host, about.data, &sv->worker_id, err);
 	if (!rc)
 		rc = worker_lock(sv->host.work, sv->worker_id, &sv->worker_lock, err);
 	if (!rc)

@@ -55,6 +55,7 @@ struct supervisor {
 	bool want_claim, want_states, want_due, reload;
 	/* Moments on the boot clock; 0: not set. */
 	int64_t scan_at, beat_at, sweep_at, clean_at, retest_at, retry_at, alive_at, settle_at;
+	int64_t due_at;       /* a delayed job may run, before the next scan */
 	int64_t renewed_ms;   /* last time all leases were renewed */
 	uint64_t watchdog_us; /* 0: nobody asks */
 
@@ -66,8 +67,12 @@ struct supervisor {
 /* Run until told to stop; the exit status. */
 int supervisor_run(const struct config *cfg);
 
-/* How many jobs are running (their ends not recorded). */
+/* How many jobs are running (their ends not recorded), frozen ones included. */
 int64_t supervisor_running(const struct supervisor *sv);
+/* How many more may be claimed. A frozen job gives its place to another, so a resume may bring more
+ * to run than there are workers; but it keeps its memory, so there are never more than twice as
+ * many jobs as workers. */
+int64_t supervisor_room(const struct supervisor *sv);
 
 /* ---- processor/turn.c ---- */
 

@@ -12,6 +12,8 @@
 #include "processor/supervisor.h"
 
 #define PROGRESS_EVERY_MS 250
+/* How often to look for what nobody rang for. */
+#define SCAN_MS 1000
 #define SUSPEND_MS 60000
 #define RETEST_MS 10000
 #define EXIT_MS 5000
@@ -28,8 +30,7 @@ struct batch {
 	bool beat, sweep, lost;
 	int64_t dead[DEAD_MAX];
 	size_t dead_count;
-	struct claim_slot *slots;
-	size_t slot_count, want;
+	struct claim_ask ask; /* want 0: nothing is to be claimed */
 	struct claim *claims;
 	size_t claim_count;
 	int64_t swept, due;
@@ -61,44 +62,25 @@ static enum rc read_states(struct supervisor *sv, struct err *err)
 	return RC_OK;
 }
 
-/* Whether a lane has something for one of the slots: spares a write transaction that would claim
- * nothing. */
-static enum rc anything_pending(
-    struct supervisor *sv, const struct batch *b, bool *found, struct err *err)
-{
-	struct db_cursor cur;
-	enum rc rc = db_query(sv->db, &cur, SQL_CLAIM_LANES, DB_NO_ARGS, err);
-
-	*found = false;
-	if (rc)
-		return rc;
-	while (!*found && !(rc = db_next(&cur, err)))
-		for (size_t i = 0; i < b->slot_count && !*found; i++)
-			*found = strcmp(b->slots[i].job_type, db_text(&cur, 1, NULL)) == 0;
-	db_finish(&cur);
-	return rc == RC_DONE ? RC_OK : rc;
-}
-
 static enum rc read_claimable(struct supervisor *sv, struct batch *b, struct err *err)
 {
-	int64_t room = sv->workers - supervisor_running(sv);
+	int64_t room = supervisor_room(sv);
 	bool found;
 	enum rc rc;
 
 	if (room <= 0 || sv->stopping || sv->sandbox_broken)
 		return RC_OK;
-	b->slots = types_slots(sv, &b->arena, &b->slot_count);
-	if (!b->slot_count)
-		return RC_OK;
-	rc = anything_pending(sv, b, &found, err);
+	b->ask = (struct claim_ask){.worker_id = sv->worker_id, .lease_ms = sv->cfg->lease_ms};
+	b->ask.slots = types_slots(sv, &b->arena, &b->ask.slot_count);
+	rc = claim_ready(sv->db, &b->ask, &b->arena, &found, err);
 	if (!rc && found)
-		b->want = room < BATCH_MAX ? (size_t)room : BATCH_MAX;
+		b->ask.want = room < BATCH_MAX ? (size_t)room : BATCH_MAX;
 	return rc;
 }
 
 static enum rc read_news(struct supervisor *sv, struct batch *b, int64_t now, struct err *err)
 {
-	bool scan = now >= sv->scan_at, waiting = false;
+	bool scan = now >= sv->scan_at || (sv->due_at && now >= sv->due_at), waiting = false;
 	enum rc rc = RC_OK;
 	int64_t due = 0;
 
@@ -107,10 +89,13 @@ static enum rc read_news(struct supervisor *sv, struct batch *b, int64_t now, st
 		rc = recover_find(sv, b->dead, DEAD_MAX, &b->dead_count, &waiting, err);
 	if (!rc && (sv->want_states || scan))
 		rc = read_states(sv, err);
-	if (!rc && (scan || sv->want_claim))
+	if (!rc && (scan || sv->want_claim)) {
 		rc = claim_next_due(sv->db, &due, err);
-	if (due && due <= clock_wall_ms())
-		b->sweep = true;
+		/* The next scan looks again, in case somebody sets the clock meanwhile. */
+		due = due ? due - clock_wall_ms() : INT64_MAX;
+		b->sweep |= due <= 0;
+		sv->due_at = due > 0 && due <= SCAN_MS ? now + due : 0;
+	}
 	if (!rc && (scan || sv->want_claim))
 		rc = read_claimable(sv, b, err);
 	sv->settle_at = waiting ? now + 50 : 0;
@@ -187,9 +172,8 @@ static enum rc write_all(struct supervisor *sv, struct batch *b, struct err *err
 		rc = worker_expire(sv->db, b->dead[i], err);
 	if (!rc && b->sweep)
 		rc = claim_sweep(sv->db, sv->cfg->backoff_ms, &b->swept, &b->due, err);
-	if (!rc && b->want)
-		rc = claim_take(sv->db, sv->worker_id, b->slots, b->slot_count, b->want,
-		    sv->cfg->lease_ms, &b->arena, &b->claims, &b->claim_count, err);
+	if (!rc && b->ask.want)
+		rc = claim_take(sv->db, &b->ask, &b->arena, &b->claims, &b->claim_count, err);
 	return rc;
 }
 
@@ -197,7 +181,8 @@ static enum rc write_batch(struct supervisor *sv, struct batch *b, struct err *e
 {
 	enum rc rc;
 
-	if (!b->end_count && !b->told_count && !b->beat && !b->sweep && !b->dead_count && !b->want)
+	if (!b->end_count && !b->told_count && !b->beat && !b->sweep && !b->dead_count &&
+	    !b->ask.want)
 		return RC_OK;
 	rc = db_begin(sv->db, err);
 	if (!rc)
@@ -248,7 +233,7 @@ static void end_recorded(struct supervisor *sv, struct running *r, enum rc rc)
 static void committed(struct supervisor *sv, struct batch *b, int64_t now)
 {
 	if (now >= sv->scan_at)
-		sv->scan_at = now + 1000;
+		sv->scan_at = now + SCAN_MS;
 	if (now >= sv->sweep_at)
 		sv->sweep_at = now + 5000;
 	if (sv->settle_at)

@@ -1,5 +1,5 @@
 /*
- * Job types of this host: published at start and on SIGHUP, counted at each claim.
+ * Job types of this host: published at start and on SIGHUP, offered at each claim.
  */
 #include <stdio.h>
 #include <string.h>
@@ -47,12 +47,13 @@ enum rc types_reload(struct supervisor *sv, struct err *err)
 	return RC_OK;
 }
 
-static int64_t running_of(const struct supervisor *sv, const char *job_type)
+/* Attempts that the database does not know of any more, but that have processes. */
+static int64_t lost_of(const struct supervisor *sv, const char *job_type)
 {
 	int64_t n = 0;
 
 	for (const struct running *r = sv->list; r; r = r->next)
-		n += !r->recorded && strcmp(r->at.job_type, job_type) == 0;
+		n += r->lost && !r->recorded && strcmp(r->at.job_type, job_type) == 0;
 	return n;
 }
 
@@ -85,17 +86,14 @@ struct claim_slot *types_slots(struct supervisor *sv, struct arena *a, size_t *n
 	*n = 0;
 	for (size_t i = 0; i < sv->types.n; i++) {
 		const struct jobtype *t = &sv->types.list[i];
-		int64_t room = -1;
+		int64_t limit = t->concurrency;
 
 		/* A job whose type is gone or cannot run here waits for somebody who can. */
 		if (!t->command || !t->command[0] || !t->available || suspended(sv, t->name))
 			continue;
-		if (t->concurrency > 0) {
-			room = t->concurrency - running_of(sv, t->name);
-			if (room <= 0)
-				continue;
-		}
-		slots[(*n)++] = (struct claim_slot){.job_type = t->name, .free = room};
+		if (limit > 0 && (limit -= lost_of(sv, t->name)) <= 0)
+			continue;
+		slots[(*n)++] = (struct claim_slot){.job_type = t->name, .limit = limit};
 	}
 	return slots;
 }

@@ -128,8 +128,8 @@ static void integers_have_64_bits(void **state)
 
 	(void)state;
 	must(db_begin(db, &err));
-	must(db_one(
-	    db, &cur, SQL_WORKER_INSERT, DB_ARGS(DB_TEXT("w"), DB_TEXT("{}"), DB_INT(1)), &err));
+	must(db_one(db, &cur, SQL_WORKER_INSERT,
+	    DB_ARGS(DB_TEXT("w"), DB_TEXT("h"), DB_TEXT("{}"), DB_INT(1)), &err));
 	id = db_int(&cur, 0);
 	db_finish(&cur);
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -251,8 +251,8 @@ static void changes_count_rows(void **state)
 	assert_int_equal(db_changes(db), 1);
 	must(db_exec(db, SQL_PROJECT_BUMP, DB_ARGS(DB_INT(1), DB_INT(77)), &err));
 	assert_int_equal(db_changes(db), 0);
-	must(db_one(
-	    db, &cur, SQL_WORKER_INSERT, DB_ARGS(DB_TEXT("w"), DB_TEXT("{}"), DB_INT(1)), &err));
+	must(db_one(db, &cur, SQL_WORKER_INSERT,
+	    DB_ARGS(DB_TEXT("w"), DB_TEXT("h"), DB_TEXT("{}"), DB_INT(1)), &err));
 	db_finish(&cur);
 	assert_int_equal(db_changes(db), 1);
 	must(db_one(db, &cur, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(id)), &err));

@@ -130,11 +130,12 @@ static void seed_projects(void)
 	sqlite3 *raw;
 
 	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(raw,
-			     "INSERT INTO orgs VALUES (2, 'u2', 'second', 0);"
-			     "INSERT INTO projects (id, org_id, name, created_at) VALUES "
-			     "(2, 1, 'b', 0), (3, 1, 'c', 0), (4, 2, 'd', 0)",
-			     NULL, NULL, NULL),
+	assert_int_equal(
+	    sqlite3_exec(raw,
+		"INSERT INTO orgs (id, uuid, name, created_at) VALUES (2, 'u2', 'second', 0);"
+		"INSERT INTO projects (id, org_id, name, created_at) VALUES "
+		"(2, 1, 'b', 0), (3, 1, 'c', 0), (4, 2, 'd', 0)",
+		NULL, NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(raw);
 	if (db_open(&config, &db, &err) != RC_OK)

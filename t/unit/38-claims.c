@@ -288,6 +288,28 @@ static void the_third_crash_is_the_last(void **state)
 	assert_non_null(strstr(look(id).error, "quarantined"));
 }
 
+/* A processor that died took all its jobs with it: none of them is quarantined for that, but one
+ * that does it each time ends with its attempts. */
+static void a_lost_lease_is_a_retry_and_no_crash(void **state)
+{
+	int64_t id = make("a", 0, "x", 4), n, due;
+	struct claim *c;
+
+	(void)state;
+	for (int i = 1; i <= 5; i++) {
+		assert_int_equal(take(1, &c), 1);
+		OK(db_begin(db, &err));
+		OK(worker_expire(db, 1, &err));
+		OK(claim_sweep(db, 0, &n, &due, &err));
+		OK(db_commit(db, &err));
+		assert_int_equal(n, 1);
+		assert_int_equal(look(id).status, i < 5 ? JOB_PENDING : JOB_FAILED);
+	}
+	assert_int_equal(look(id).retry_count, 4);
+	assert_string_equal(
+	    look(id).error, "its processor died or stopped answering (after 5 attempts)");
+}
+
 static void priority_then_turns_then_age(void **state)
 {
 	struct claim *c;
@@ -319,7 +341,8 @@ static void priority_then_turns_then_age(void **state)
 
 static void a_host_takes_no_more_of_a_type_than_it_has_slots(void **state)
 {
-	struct claim_slot slots[] = {{"a", 2}, {"b", -1}};
+	struct claim_slot slots[] = {{"a", 2, 0}, {"b", 0, 0}};
+	struct claim_ask ask = {1, slots, 2, 20, 60000};
 	struct claim *c;
 	size_t n;
 
@@ -330,7 +353,7 @@ static void a_host_takes_no_more_of_a_type_than_it_has_slots(void **state)
 		make("c", 9, "x", 0);
 	}
 	OK(db_begin(db, &err));
-	OK(claim_take(db, 1, slots, 2, 20, 60000, &arena, &c, &n, &err));
+	OK(claim_take(db, &ask, &arena, &c, &n, &err));
 	OK(db_commit(db, &err));
 	assert_int_equal(n, 7);
 	assert_int_equal(slots[0].free, 0);
@@ -387,6 +410,7 @@ int main(void)
 	    TEST(a_cancelled_attempt_is_never_thawed),
 	    TEST(retries_end_and_a_hand_back_costs_nothing),
 	    TEST(the_third_crash_is_the_last),
+	    TEST(a_lost_lease_is_a_retry_and_no_crash),
 	    TEST(priority_then_turns_then_age),
 	    TEST(a_host_takes_no_more_of_a_type_than_it_has_slots),
 	    TEST(a_delayed_job_waits_for_its_time),

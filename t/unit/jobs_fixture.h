@@ -113,11 +113,15 @@ static __attribute__((unused)) struct job look(int64_t id)
 /* Claim up to `want` of the types a and b. */
 static __attribute__((unused)) size_t take(size_t want, struct claim **out)
 {
-	struct claim_slot slots[] = {{"a", -1}, {"b", -1}};
+	struct claim_slot slots[] = {{.job_type = "a"}, {.job_type = "b"}};
+	struct claim_ask ask = {1, slots, 2, want, 60000};
+	bool ready;
 	size_t n;
 
+	OK(claim_ready(db, &ask, &arena, &ready, &err));
 	OK(db_begin(db, &err));
-	OK(claim_take(db, 1, slots, 2, want, 60000, &arena, out, &n, &err));
+	OK(claim_take(db, &ask, &arena, out, &n, &err));
+	assert_int_equal(ready, n > 0);
 	OK(db_commit(db, &err));
 	return n;
 }

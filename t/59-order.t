@@ -1,0 +1,90 @@
+#!/usr/bin/perl
+# Who runs when, through real processors: priority, a start in the future, limits that several processors of a
+# host share, and the place that a frozen job gives to another.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP qw(decode_json);
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Dropmill::Process qw(wait_until);
+use Dropmill::Processor;
+
+my @user = $> == 0 ? (user => 'nobody') : ();
+
+sub queue {
+	my ($p, $type, @option) = @_;
+	my ($code, $out) = $p->dropmill('--json', 'submit', '--type', $type, @option, "$p->{top}/input.txt");
+	die "submit: $out" if $code;
+	return decode_json($out)->{jobs}[0]{id};
+}
+
+sub settled { my ($p) = @_; return wait_until(60, sub { $p->sql("SELECT COUNT(*) FROM jobs WHERE status IN ('pending', 'processing')") eq '0' }) }
+
+# The most attempts of a type that were between their start and their end at one moment.
+sub side_by_side {
+	my ($p, $type) = @_;
+	my @moments = map { my ($from, $to) = split /\|/; ([$from, 1], [$to, -1]) }
+		split /\n/, $p->sql("SELECT started_at, completed_at FROM jobs WHERE job_type = '$type' AND status = 'completed'");
+	my ($now, $most) = (0, 0);
+	for (sort { $a->[0] <=> $b->[0] || $a->[1] <=> $b->[1] } @moments) {
+		$now += $_->[1];
+		$most = $now if $now > $most;
+	}
+	return $most;
+}
+
+subtest 'priority and start' => sub {
+	my $p = Dropmill::Processor->new(@user, config => { workers => 1 });
+	$p->type($_, 'true') for qw(a b);
+	my $pid = $p->start;
+	$p->kill_it(TERM => $pid);
+	my @ids = (queue($p, 'a'), queue($p, 'b', '--priority', -5), queue($p, 'a', '--priority', 7), queue($p, 'b', '--priority', 100));
+	$p->start;
+	ok(settled($p), 'all run');
+	is($p->sql('SELECT id FROM jobs ORDER BY started_at, completed_at'), join("\n", @ids[3, 2, 0, 1]), 'by priority');
+	my $later = queue($p, 'a', '--at', '+1700ms');
+	is($p->job($later)->{status}, 'pending', 'a job for later waits');
+	ok(settled($p), 'until its time');
+	my $late = $p->sql("SELECT started_at - run_at FROM jobs WHERE id = $later");
+	cmp_ok($late, '>=', 0, 'never too early');
+	cmp_ok($late, '<', 500, "and without waiting for a scan: $late ms late");
+};
+
+subtest 'two processors share the limit of a type' => sub {
+	my $p = Dropmill::Processor->new(@user);
+	$p->type('two', 'sleep 0.4', concurrency => 2);
+	$p->type('any', 'sleep 0.4');
+	my @pids = ($p->start, $p->start);
+	for my $type (qw(two any)) {
+		my ($code, $out) = $p->dropmill('submit', '--type', $type, ("$p->{top}/input.txt") x 10);
+		is($code, 0, "ten of $type") or diag $out;
+	}
+	ok(settled($p), 'all run');
+	is($p->sql("SELECT COUNT(*) FROM jobs WHERE status = 'completed' AND attempt = 1"), 20, 'each once');
+	is(side_by_side($p, 'two'), 2, 'two of one type at a time, not four');
+	cmp_ok(side_by_side($p, 'any'), '>', 2, 'more of the other');
+	is($p->kill_it(TERM => $_), 0, 'a clean end') for @pids;
+};
+
+subtest 'a frozen job gives its place to another' => sub {
+	my $p = Dropmill::Processor->new(@user, config => { workers => 1 });
+	$p->type('waits', "echo '1% running'\nuntil [ -e $p->{dir}/scripts/go ]; do sleep 0.05; done\necho went\n");
+	my $pid = $p->start;
+	my @ids = map { queue($p, 'waits') } 1 .. 3;
+	ok($p->step($ids[0], qr/running/), 'one runs');
+	is($p->job($ids[1])->{status}, 'pending', 'the next waits');
+	$p->dropmill('job', 'pause', $ids[0]);
+	ok($p->step($ids[1], qr/running/), 'and begins when the first is paused');
+	$p->dropmill('job', 'pause', $ids[1]);
+	sleep 1.5;
+	is($p->job($ids[2])->{status}, 'pending', 'but frozen jobs keep their memory: twice as many as workers is the end');
+	$p->dropmill('job', 'resume', $_) for @ids[0, 1];
+	is($p->reaches($_, 'processing')->{status}, 'processing', 'resumed, both go on') for @ids[0, 1];
+	$p->write("$p->{dir}/scripts/go", '');
+	is($p->finished($_)->{result}, 'went', 'to their end') for @ids;
+	is($p->sql('SELECT MAX(attempt) FROM jobs'), 1, 'each in one attempt');
+};
+
+done_testing();
