@@ -55,14 +55,34 @@ char *store_uri(const char *uuid, char out[static 64])
 	return make_name("/_store/", uuid, out);
 }
 
-char *store_log_name(const char *job_uuid, char out[static 64])
+/* "log/ab/uuid-3" below prefix. */
+static char *log_name(
+    const char *prefix, const char *job_uuid, int64_t attempt, char out[static 64])
 {
-	return make_name("log/", job_uuid, out);
+	char dir[16];
+	size_t len;
+
+	snprintf(dir, sizeof dir, "%slog/", prefix);
+	len = strlen(make_name(dir, job_uuid, out));
+	snprintf(out + len, 64 - len, "-%x", (unsigned)(attempt % STORE_LOGS_MAX));
+	return out;
 }
 
-char *store_log_uri(const char *job_uuid, char out[static 64])
+char *store_log_uri(const char *job_uuid, int64_t attempt, char out[static 64])
 {
-	return make_name("/_store/log/", job_uuid, out);
+	return log_name("/_store/", job_uuid, attempt, out);
+}
+
+bool store_log_owner(const char *name, char uuid[static UUID_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (strlen(name) != UUID_SIZE + 1 || name[UUID_SIZE - 1] != '-' ||
+	    !strchr(digits, name[UUID_SIZE]))
+		return false;
+	memcpy(uuid, name, UUID_SIZE - 1);
+	uuid[UUID_SIZE - 1] = '\0';
+	return uuid_valid(uuid);
 }
 
 /* A directory below the root; one that is there already keeps its mode. */
@@ -229,20 +249,24 @@ enum rc store_read(struct store *st, const char *uuid, int *fd, struct err *err)
 	return open_name(st, store_name(uuid, name), fd, err);
 }
 
-enum rc store_log_read(struct store *st, const char *job_uuid, int *fd, struct err *err)
+enum rc store_log_read(
+    struct store *st, const char *job_uuid, int64_t attempt, int *fd, struct err *err)
 {
 	char name[64];
 
-	return open_name(st, store_log_name(job_uuid, name), fd, err);
+	return open_name(st, log_name("", job_uuid, attempt, name), fd, err);
 }
 
-enum rc store_log_open(struct store *st, const char *job_uuid, int *fd, struct err *err)
+enum rc store_log_open(
+    struct store *st, const char *job_uuid, int64_t attempt, int *fd, struct err *err)
 {
-	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 	char name[64], dir[8];
 	enum rc rc;
 
-	store_log_name(job_uuid, name);
+	log_name("", job_uuid, attempt, name);
+	/* Who still reads or writes the old one does not meet the new one. */
+	unlinkat(st->root, name, 0);
 	*fd = openat(st->root, name, flags, 0640);
 	if (*fd < 0 && errno == ENOENT) {
 		snprintf(dir, sizeof dir, "%.6s", name);
@@ -267,7 +291,8 @@ void store_log_remove(struct store *st, const char *job_uuid)
 {
 	char name[64];
 
-	unlinkat(st->root, store_log_name(job_uuid, name), 0);
+	for (int slot = 0; slot < STORE_LOGS_MAX; slot++)
+		unlinkat(st->root, log_name("", job_uuid, slot, name), 0);
 }
 
 enum rc store_free(struct store *st, int64_t *bytes, struct err *err)

@@ -3,7 +3,8 @@
  *
  * A file enters by link(2) after its bytes are synced and leaves by unlink(2) after its row is
  * gone; so a crash leaves an orphan file, never a row without one. Names given by people are never
- * part of a path. Logs of jobs lie in `store/log/<last two digits of the job's uuid>/<uuid>`.
+ * part of a path. Logs of jobs lie in `store/log/<last two digits of the job's
+ * uuid>/<uuid>-<slot>`: there is one for each attempt, of which the last STORE_LOGS_MAX are kept.
  */
 #ifndef CORE_STORE_H
 #define CORE_STORE_H
@@ -17,6 +18,8 @@
 #include "core/rc.h"
 
 #define STORE_PATH_SIZE 4096
+/* Logs of one job that are kept: slot = number of the attempt modulo this, a hex digit. */
+#define STORE_LOGS_MAX 16
 
 /* An open store. */
 struct store {
@@ -44,20 +47,23 @@ enum rc store_temp(struct store *st, int *fd, struct err *err);
 enum rc store_sync(struct store *st, struct err *err);
 
 /* Path of a file relative to the store root, "ab/uuid", and the URI nginx serves it by,
- * "/_store/ab/uuid" and "/_store/log/ab/uuid". */
+ * "/_store/ab/uuid". Of the log of an attempt "/_store/log/ab/uuid-slot". */
 char *store_name(const char *uuid, char out[static 64]);
 char *store_uri(const char *uuid, char out[static 64]);
-char *store_log_name(const char *job_uuid, char out[static 64]);
-char *store_log_uri(const char *job_uuid, char out[static 64]);
+char *store_log_uri(const char *job_uuid, int64_t attempt, char out[static 64]);
+/* The job that the file of this name is a log of. False: it is none. */
+bool store_log_owner(const char *name, char uuid[static UUID_SIZE]);
 
 /* Open a stored file for reading; RC_NOTFOUND. */
 enum rc store_read(struct store *st, const char *uuid, int *fd, struct err *err);
 
-/* Open a job's log for appending, made if it is not there (with its directory); and for reading. */
-enum rc store_log_open(struct store *st, const char *job_uuid, int *fd, struct err *err);
-enum rc store_log_read(struct store *st, const char *job_uuid, int *fd, struct err *err);
+/* A new log for writing, in place of one that has its slot; and one for reading: RC_NOTFOUND. */
+enum rc store_log_open(
+    struct store *st, const char *job_uuid, int64_t attempt, int *fd, struct err *err);
+enum rc store_log_read(
+    struct store *st, const char *job_uuid, int64_t attempt, int *fd, struct err *err);
 
-/* Remove a file, or a job's log, if it is there. */
+/* Remove a file, or all logs of a job, if they are there. */
 void store_remove(struct store *st, const char *uuid);
 void store_log_remove(struct store *st, const char *job_uuid);
 

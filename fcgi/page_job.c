@@ -55,6 +55,7 @@ enum rc job_full_view(
 		return rc;
 	*out = job_view(r->arena, job, files, n);
 	put_history(r->arena, *out, events, event_count);
+	view_put(*out, "attempts", job_attempts_view(app, r->arena, job, events, event_count));
 	return RC_OK;
 }
 

@@ -40,6 +40,7 @@ static const struct input action_inputs[] = {
 
 static const struct input log_inputs[] = {
     {"from", INPUT_INT, 0, INT64_MAX, .doc = "byte to begin at; answers with at most 256 KiB"},
+    {"attempt", INPUT_INT, 1, INT64_MAX, .doc = "of which attempt; without it the last"},
     {0},
 };
 

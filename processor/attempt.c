@@ -49,7 +49,7 @@ static enum rc prepare(struct attempt *at, struct host *h, struct launch *l, str
 	    &at->work, &l->lock, err);
 	l->work = at->work;
 	if (!rc)
-		rc = store_log_open(&h->store, at->uuid, &l->log, err);
+		rc = store_log_open(&h->store, at->uuid, at->number, &l->log, err);
 	if (!rc)
 		rc = cgroup_make(&h->cgroups, at->name, at->ending.memory_bytes, at->cgroup,
 		    sizeof at->cgroup, err);

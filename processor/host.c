@@ -188,7 +188,6 @@ static enum rc probe(struct host *h, const char *name, int work, int lock, struc
 	struct sandbox_bind binds[] = {
 	    {input, JOBTYPE_IN "/probe", false}, {output, JOBTYPE_OUT, true}};
 	struct message_spec spec = {.job = "00000000-0000-7000-8000-000000000000",
-	    .attempt = 1,
 	    .timeout_ms = TEST_MS,
 	    .memory_bytes = TEST_MEMORY,
 	    .output_max_bytes = 1 << 20,

@@ -4,17 +4,13 @@
 #include "processor/joblog.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* Room for the line about what was left out. */
-#define MARK_MAX 128
+#include "core/logfile.h"
 
 static void put(struct joblog *log, const char *data, size_t len, int64_t at)
 {
@@ -33,31 +29,14 @@ static void put(struct joblog *log, const char *data, size_t len, int64_t at)
 	}
 }
 
-enum rc joblog_init(struct joblog *log, int fd, int64_t max_bytes, int64_t attempt, struct err *err)
+void joblog_init(struct joblog *log, int fd, int64_t max_bytes)
 {
-	struct stat st;
-	int flags = fcntl(fd, F_GETFL);
-	int64_t left;
+	int64_t room = max_bytes - LOGFILE_MARK - LOGFILE_TRAILER;
 
-	*log = (struct joblog){.fd = fd};
-	/* The tail is rewritten in place; a descriptor for appending ignores positions. */
-	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_APPEND) < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "cannot use the log file");
-	log->start = st.st_size;
-	/* A full log of earlier attempts makes room for this one. */
-	if (log->start > max_bytes / 2) {
-		log->start = 0;
-		if (ftruncate(fd, 0) < 0)
-			return err_sys(err, "cannot empty the log file");
-	}
-	left = max_bytes - log->start - MARK_MAX;
-	log->ring_size = JOBLOG_TAIL_MAX;
-	if ((int64_t)log->ring_size > left / 2)
-		log->ring_size = left > 2 ? (size_t)(left / 2) : 1;
-	log->head_max = left > (int64_t)log->ring_size ? left - (int64_t)log->ring_size : 0;
-	if (attempt > 1 && log->start)
-		joblog_note(log, "attempt %" PRId64, attempt);
-	return RC_OK;
+	*log = (struct joblog){.fd = fd, .ring_size = JOBLOG_TAIL_MAX};
+	if ((int64_t)log->ring_size > room / 2)
+		log->ring_size = room > 2 ? (size_t)(room / 2) : 1;
+	log->head_max = room > (int64_t)log->ring_size ? room - (int64_t)log->ring_size : 0;
 }
 
 void joblog_release(struct joblog *log)
@@ -70,11 +49,9 @@ static void ring_add(struct joblog *log, const char *data, size_t len)
 {
 	if (!log->ring && !(log->ring = malloc(log->ring_size)))
 		abort();
-	log->dirty = true;
 	if (len >= log->ring_size) {
 		memcpy(log->ring, data + len - log->ring_size, log->ring_size);
 		log->ring_at = 0;
-		log->ring_len = log->ring_size;
 		return;
 	}
 	while (len) {
@@ -82,8 +59,6 @@ static void ring_add(struct joblog *log, const char *data, size_t len)
 
 		memcpy(log->ring + log->ring_at, data, n);
 		log->ring_at = (log->ring_at + n) % log->ring_size;
-		log->ring_len =
-		    log->ring_len + n < log->ring_size ? log->ring_len + n : log->ring_size;
 		data += n;
 		len -= n;
 	}
@@ -91,14 +66,20 @@ static void ring_add(struct joblog *log, const char *data, size_t len)
 
 void joblog_write(struct joblog *log, const char *data, size_t len)
 {
-	int64_t room = log->head_max - log->head;
+	int64_t room = log->head_max - log->head, at = log->total;
 	size_t n = (int64_t)len < room ? len : (size_t)room;
 
 	log->total += (int64_t)len;
-	put(log, data, n, log->start + log->head);
 	log->head += (int64_t)n;
 	if (n < len)
 		ring_add(log, data + n, len - n);
+	if (log->total <= log->head_max + (int64_t)log->ring_size) {
+		/* Nothing is left out: the tail follows the head. */
+		put(log, data, len, at);
+	} else if (len) {
+		put(log, data, n, at);
+		log->dirty = true;
+	}
 }
 
 void joblog_note(struct joblog *log, const char *fmt, ...)
@@ -118,26 +99,23 @@ void joblog_note(struct joblog *log, const char *fmt, ...)
 
 void joblog_flush(struct joblog *log)
 {
-	int64_t at = log->start + log->head,
-		left_out = log->total - log->head - (int64_t)log->ring_len;
-	size_t older = log->ring_len == log->ring_size ? log->ring_size - log->ring_at : 0;
-	char mark[MARK_MAX];
-	int n;
+	/* The ring is full: more was written than there is room for. */
+	struct logfile_shape shape = {
+	    .total = log->total, .head = log->head, .tail = (int64_t)log->ring_size, .cut = true};
+	int64_t tail = log->head + LOGFILE_MARK, trailer = tail + shape.tail;
+	size_t older = log->ring_size - log->ring_at;
+	char mark[LOGFILE_MARK + 1], text[LOGFILE_TRAILER + 1];
 
 	if (!log->dirty || log->failed)
 		return;
 	log->dirty = false;
-	if (left_out > 0) {
-		n = snprintf(
-		    mark, sizeof mark, "\n[dropmill] %" PRId64 " bytes left out here\n", left_out);
-		put(log, mark, (size_t)n, at);
-		at += n;
-	}
-	put(log, log->ring + log->ring_at, older, at);
-	put(log, log->ring, log->ring_at, at + (int64_t)older);
-	at += (int64_t)log->ring_len;
-	/* The mark grows by a digit now and then, the tail never shrinks: nothing to cut as a rule.
-	 */
-	if (!log->failed && ftruncate(log->fd, at) < 0)
-		log->failed = true;
+	/* The trailer first and last: it tells readers when the rest holds. */
+	logfile_trailer_busy(text);
+	put(log, text, LOGFILE_TRAILER, trailer);
+	logfile_mark(&shape, mark);
+	put(log, mark, LOGFILE_MARK, log->head);
+	put(log, log->ring + log->ring_at, older, tail);
+	put(log, log->ring, log->ring_at, tail + (int64_t)older);
+	logfile_trailer(&shape, text);
+	put(log, text, LOGFILE_TRAILER, trailer);
 }

@@ -1,11 +1,11 @@
 /*
- * The log of one job on disk, bounded: the head of what it wrote, a line that says how much was
- * left out, and the tail.
+ * The log of one attempt on disk, bounded: the head of what it wrote, a mark that says how much was
+ * left out, and the tail (core/logfile.h).
  *
- * The head is written as it comes. Once it is full, the newest bytes go round in a ring in memory,
- * which is written behind the head when joblog_flush is called, each time in the same place: the
- * file never grows past its bound and a reader of a running job sees the newest lines. Earlier
- * attempts stay in front, each attempt after the first begins with a line that names it.
+ * What fits is written as it comes. Once the bound is reached the newest bytes go round in a ring
+ * in memory, which joblog_flush writes behind the head, each time in the same place: the file never
+ * grows past its bound, however much a command writes, and a reader of a running job sees the
+ * newest lines.
  */
 #ifndef PROCESSOR_JOBLOG_H
 #define PROCESSOR_JOBLOG_H
@@ -20,17 +20,15 @@
 
 struct joblog {
 	int fd;                 /* borrowed */
-	int64_t start;          /* where this attempt begins in the file */
-	int64_t head_max, head; /* bytes of this attempt's head allowed, and written */
-	int64_t total;          /* bytes this attempt has produced */
+	int64_t head_max, head; /* bytes of the head allowed, and written */
+	int64_t total;          /* bytes the attempt has produced */
 	char *ring;             /* owned */
-	size_t ring_size, ring_at, ring_len;
+	size_t ring_size, ring_at;
 	bool dirty, failed; /* failed: the disk refused; further output is only counted */
 };
 
-/* Begin on an open file of any content. RC_SYS. Pair with joblog_release. */
-enum rc joblog_init(
-    struct joblog *log, int fd, int64_t max_bytes, int64_t attempt, struct err *err);
+/* Begin on an empty file. Pair with joblog_release. */
+void joblog_init(struct joblog *log, int fd, int64_t max_bytes);
 void joblog_release(struct joblog *log);
 
 void joblog_write(struct joblog *log, const char *data, size_t len);

@@ -41,7 +41,7 @@ enum message_type {
 /* What a runner needs to know besides argv, environment and mounts. */
 struct message_spec {
 	char job[UUID_SIZE];
-	int64_t attempt, timeout_ms, memory_bytes, output_max_bytes, log_max_bytes;
+	int64_t timeout_ms, memory_bytes, output_max_bytes, log_max_bytes;
 	int32_t sandbox; /* 0: run the command without one */
 	int32_t network; /* 1: share the host's */
 	int32_t items;   /* 1: NN/MM lines are progress too */

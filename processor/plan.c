@@ -181,8 +181,7 @@ enum rc plan_make(struct plan *p, struct host *h, const struct claim *c, const s
 void plan_spec(const struct plan *p, const struct host *h, const struct claim *c,
     const struct jobtype *type, const char *cgroup, struct message_spec *spec)
 {
-	*spec = (struct message_spec){.attempt = c->job.attempt,
-	    .timeout_ms = type->timeout_ms,
+	*spec = (struct message_spec){.timeout_ms = type->timeout_ms,
 	    .memory_bytes = type->memory_bytes,
 	    .output_max_bytes = type->output_max_bytes,
 	    .log_max_bytes = h->cfg->log_max_bytes,

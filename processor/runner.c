@@ -26,7 +26,7 @@
 #include "processor/watch.h"
 
 #define PROGRESS_EVERY_MS 250
-#define LOG_EVERY_MS 500
+#define LOG_EVERY_MS 250
 #define SAMPLE_EVERY_MS 250
 #define SETUP_MS 20000     /* for bubblewrap to build the sandbox */
 #define TERM_GRACE_MS 5000 /* between SIGTERM and SIGKILL when a limit is reached */
@@ -48,11 +48,9 @@ static enum rc start(struct run *r, struct err *err)
 	r->out_dir = openat(RUNNER_WORK, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->out_dir < 0)
 		return err_sys(err, "cannot open the output directory");
-	rc = joblog_init(
-	    &r->log, RUNNER_LOG, r->brief.spec.log_max_bytes, r->brief.spec.attempt, err);
-	if (!rc)
-		rc = hearing_open(&r->hearing, &r->log, &r->protocol,
-		    (const char *const *)r->brief.secrets, r->brief.secret_count, err);
+	joblog_init(&r->log, RUNNER_LOG, r->brief.spec.log_max_bytes);
+	rc = hearing_open(&r->hearing, &r->log, &r->protocol, (const char *const *)r->brief.secrets,
+	    r->brief.secret_count, err);
 	if (!rc && r->brief.spec.drop)
 		rc = stage_build(r->brief.binds, r->brief.bind_count, &r->arena, err);
 	if (!rc)

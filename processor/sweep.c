@@ -93,11 +93,14 @@ static enum rc has_row(struct supervisor *sv, const char *uuid, bool log, struct
 
 static void sweep_entry(struct supervisor *sv, const char *name)
 {
+	bool log = walk.bucket >= 256;
+	char owner[UUID_SIZE];
 	struct stat st;
 	struct err err;
 
-	if (!uuid_valid(name) || fstatat(dirfd(walk.dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !is_old(sv, &st.st_ctim) || has_row(sv, name, walk.bucket >= 256, &err) != RC_NOTFOUND)
+	if (!(log ? store_log_owner(name, owner) : uuid_valid(name)) ||
+	    fstatat(dirfd(walk.dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !is_old(sv, &st.st_ctim) || has_row(sv, log ? owner : name, log, &err) != RC_NOTFOUND)
 		return;
 	if (unlinkat(dirfd(walk.dir), name, 0) == 0)
 		log_info("swept a file of the store without a row name=%s", name);

@@ -84,16 +84,11 @@ subtest 'delete' => sub {
 	my $job = new_job();
 	isnt(join("\n", $web->files), $before, 'there is a file');
 	mkdir $web->dir . '/store/log/' . substr $job->{uuid}, -2;
-	open my $log, '>', $web->dir . '/store/log/' . substr($job->{uuid}, -2) . "/$job->{uuid}" or die $!;
-	print $log "line\n" x 3;
-	close $log;
-	my $answer = $web->request(GET => "/jobs/$job->{uuid}/log");
-	is($answer->{headers}{'x-accel-redirect'}, '/_store/log/' . substr($job->{uuid}, -2) . "/$job->{uuid}", 'log');
-	is($answer->{headers}{'content-disposition'}, undef, 'is shown');
-	is($web->request(GET => "/jobs/$job->{uuid}/log?from=5")->{content}, "line\nline\n", 'log from an offset');
-	is($web->request(GET => "/jobs/$job->{uuid}/log?from=5")->{headers}{'x-log-next'}, 15, 'and where to go on');
-	is($web->request(GET => "/jobs/$job->{uuid}/log?from=99")->{content}, '', 'behind the end');
-	is($web->request(GET => "/jobs/$job->{uuid}/log?from=x")->{status}, 422, 'from nowhere');
+	for my $attempt (1, 2) {
+		open my $log, '>', $web->dir . '/store/log/' . substr($job->{uuid}, -2) . "/$job->{uuid}-$attempt" or die $!;
+		print $log "line\n";
+		close $log;
+	}
 	is($web->request(DELETE => "/jobs/$job->{uuid}")->{status}, 204, 'deleted');
 	is(join("\n", $web->files), $before, 'file and log are gone');
 	is($web->request(DELETE => "/jobs/$job->{uuid}")->{status}, 404, 'once');

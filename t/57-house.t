@@ -66,11 +66,12 @@ subtest 'what nobody came for is swept' => sub {
 	my $pid = $p->start;
 	my $job = $p->finished($p->submit('good'));
 	mkdir "$p->{dir}/$_" for map { ("store/$_", "store/log/$_") } qw(aa bb);
-	my @orphans = map { "$p->{dir}/$_" } 'spool/0000000001', "store/aa/${uuid}aa", "store/log/bb/${uuid}bb";
+	my @orphans = map { "$p->{dir}/$_" }
+		'spool/0000000001', "store/aa/${uuid}aa", "store/log/bb/${uuid}bb-1", "store/log/bb/${uuid}bb-f";
 	my $other = "$p->{dir}/store/aa/README";
 	$p->write($_, 'x') for @orphans, $other;
 	sleep 1;
-	is(scalar(grep { -e } @orphans), 3, 'what is young stays');
+	is(scalar(grep { -e } @orphans), 4, 'what is young stays');
 	ok(wait_until(20, sub { !grep { -e } @orphans }), 'what is old and belongs to nobody goes') or diag grep { -e } @orphans;
 	ok(-e $other, 'what is none of ours stays');
 	is($p->output($job, 'x'), "x\n", 'what has a row stays');

@@ -96,7 +96,7 @@ static void test_names(void **state)
 	assert_string_equal(
 	    store_uri(uuid, out), "/_store/ab/0190f3a2-1111-7abc-8def-0123456789ab");
 	assert_string_equal(
-	    store_log_uri(uuid, out), "/_store/log/ab/0190f3a2-1111-7abc-8def-0123456789ab");
+	    store_log_uri(uuid, 27, out), "/_store/log/ab/0190f3a2-1111-7abc-8def-0123456789ab-b");
 }
 
 /* A file that is there is never replaced. */
@@ -142,21 +142,45 @@ static void test_named_file_keeps_its_name(void **state)
 static void test_log(void **state)
 {
 	struct fixture *f = *state;
-	char uuid[UUID_SIZE], text[16] = "";
-	int fd;
+	char uuid[UUID_SIZE], text[16];
+	int old, fd;
 
 	uuid_new(uuid);
-	assert_int_equal(store_log_read(&f->st, uuid, &fd, &f->err), RC_NOTFOUND);
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(store_log_open(&f->st, uuid, &fd, &f->err), RC_OK);
-		write_all(fd, "line\n");
+	assert_int_equal(store_log_read(&f->st, uuid, 1, &fd, &f->err), RC_NOTFOUND);
+	for (int i = 1; i <= STORE_LOGS_MAX + 1; i++) {
+		assert_int_equal(store_log_open(&f->st, uuid, i, &fd, &f->err), RC_OK);
+		write_all(fd, i % 2 ? "odd\n" : "even\n");
 		close(fd);
+		if (i == 1)
+			assert_int_equal(store_log_read(&f->st, uuid, 1, &old, &f->err), RC_OK);
 	}
-	assert_int_equal(store_log_read(&f->st, uuid, &fd, &f->err), RC_OK);
-	assert_int_equal(read(fd, text, sizeof text), 10);
+	assert_int_equal(store_log_read(&f->st, uuid, 2, &fd, &f->err), RC_OK);
+	assert_int_equal(read(fd, text, sizeof text), 5);
 	close(fd);
+	/* The first gave its slot to the last; who reads it goes on reading it. */
+	assert_int_equal(store_log_read(&f->st, uuid, 1, &fd, &f->err), RC_OK);
+	assert_int_equal(read(fd, text, sizeof text), 4);
+	assert_int_equal(read(old, text, sizeof text), 4);
+	close(fd);
+	close(old);
 	store_log_remove(&f->st, uuid);
-	assert_int_equal(store_log_read(&f->st, uuid, &fd, &f->err), RC_NOTFOUND);
+	for (int i = 1; i <= STORE_LOGS_MAX; i++)
+		assert_int_equal(store_log_read(&f->st, uuid, i, &fd, &f->err), RC_NOTFOUND);
+}
+
+static void test_log_owner(void **state)
+{
+	static const char *const bad[] = {"", "0190f3a2-1111-7abc-8def-0123456789ab",
+	    "0190f3a2-1111-7abc-8def-0123456789ab-", "0190f3a2-1111-7abc-8def-0123456789ab-g",
+	    "0190f3a2-1111-7abc-8def-0123456789ab-1 ", "0190f3a2-1111-7abc-8def-0123456789abc1",
+	    "x190f3a2-1111-7abc-8def-0123456789ab-1"};
+	char uuid[UUID_SIZE];
+
+	(void)state;
+	assert_true(store_log_owner("0190f3a2-1111-7abc-8def-0123456789ab-f", uuid));
+	assert_string_equal(uuid, "0190f3a2-1111-7abc-8def-0123456789ab");
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(store_log_owner(bad[i], uuid));
 }
 
 static int entries(const char *path)
@@ -219,6 +243,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_link_twice, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_named_file_keeps_its_name, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_log, setup, teardown),
+	    cmocka_unit_test(test_log_owner),
 	    cmocka_unit_test_setup_teardown(test_doorbell, setup, teardown),
 	};
 

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "core/id.h"
-#include "processor/joblog.h"
 #include "processor/sandbox.h"
 #include "processor/seccomp.h"
 #include "processor/workdir.h"
@@ -247,52 +246,6 @@ static void a_worker_lock_lives_as_long_as_its_owner(void **state)
 	worker_unlock(root, 9);
 }
 
-static void the_log_keeps_head_and_tail(void **state)
-{
-	struct joblog log;
-	struct err err;
-	struct stat st;
-	char text[4097];
-	int fd = openat(root, "log", O_RDWR | O_CREAT | O_APPEND, 0600);
-	ssize_t n;
-
-	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(joblog_init(&log, fd, 4096, 1, &err), RC_OK);
-	for (int i = 0; i < 5000; i++) {
-		char line[32];
-
-		joblog_write(&log, line, (size_t)snprintf(line, sizeof line, "line %d\n", i));
-		if (i % 700 == 0)
-			joblog_flush(&log);
-	}
-	joblog_flush(&log);
-	assert_int_equal(fstat(fd, &st), 0);
-	assert_in_range(st.st_size, 3800, 4096);
-	n = pread(fd, text, sizeof text - 1, 0);
-	text[n] = '\0';
-	assert_int_equal(strncmp(text, "line 0\nline 1\n", 14), 0);
-	assert_non_null(strstr(text, "bytes left out here\n"));
-	assert_string_equal(text + n - 20, "line 4998\nline 4999\n");
-	joblog_release(&log);
-	/* the next attempt finds a full log and begins anew */
-	assert_int_equal(joblog_init(&log, fd, 4096, 2, &err), RC_OK);
-	joblog_write(&log, "second\n", 7);
-	joblog_flush(&log);
-	n = pread(fd, text, sizeof text - 1, 0);
-	text[n] = '\0';
-	assert_string_equal(text, "second\n");
-	joblog_release(&log);
-	/* and the third goes on behind the second */
-	assert_int_equal(joblog_init(&log, fd, 4096, 3, &err), RC_OK);
-	joblog_write(&log, "third\n", 6);
-	n = pread(fd, text, sizeof text - 1, 0);
-	text[n] = '\0';
-	assert_string_equal(text, "second\n[dropmill] attempt 3\nthird\n");
-	joblog_release(&log);
-	close(fd);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,7 +258,6 @@ int main(void)
 	    cmocka_unit_test(a_namespace_that_lives_counts),
 	    cmocka_unit_test(removal_is_thorough_and_bounded),
 	    cmocka_unit_test(a_worker_lock_lives_as_long_as_its_owner),
-	    cmocka_unit_test(the_log_keeps_head_and_tail),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

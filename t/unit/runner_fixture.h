@@ -60,7 +60,6 @@ static struct run *new_run(void)
 
 	assert_non_null(r);
 	r->spec = (struct message_spec){.job = "01234567-89ab-7def-8123-456789abcdef",
-	    .attempt = 1,
 	    .timeout_ms = 20000,
 	    .memory_bytes = 128 << 20,
 	    .output_max_bytes = 4 << 20,
@@ -99,7 +98,7 @@ static void begin(struct run *r, const char *script)
 	snprintf(r->spec.work, sizeof r->spec.work, "%s", r->spec.drop ? STAGE_JOB : work);
 	r->work = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r->lock = openat(r->work, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	log = openat(r->work, "log", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	log = openat(r->work, "log", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(flock(r->lock, LOCK_EX), 0);
 	struct launch l = {.spec = &r->spec,
 	    .argv = argv,

@@ -155,10 +155,11 @@ sub step {
 	return wait_until($seconds // 20, sub { ($self->job($id)->{current_step} // '') =~ $text });
 }
 
-# Text of a job's log, and of an output.
+# Text of the log of a job's last attempt, or of another; and of an output.
 sub job_log {
-	my ($self, $job) = @_;
-	return $self->_read("$self->{dir}/store/log/" . substr($job->{uuid}, -2) . "/$job->{uuid}");
+	my ($self, $job, $attempt) = @_;
+	my $slot = sprintf '%x', ($attempt // $job->{attempt}) % 16;
+	return $self->_read("$self->{dir}/store/log/" . substr($job->{uuid}, -2) . "/$job->{uuid}-$slot");
 }
 
 sub output {
