@@ -1,7 +1,7 @@
 /*
  * Jobs: making them and looking them up.
  *
- * A job enters the database in one piece: row, files, history, counters, lane and search entry in
+ * A job enters the database in one piece: row, files, history, counters and lane in
  * the caller's transaction, so no reader ever sees half of it.
  */
 #include "core/job.h"
@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/job_record.h"
+#include "core/job_search.h"
 #include "core/str.h"
 
 /* An answer under an Idempotency-Key is kept this long. */
@@ -72,7 +73,7 @@ static enum rc insert_job(
 	if (rc == RC_OK && ready)
 		rc = lane_enter(db, sc->org_id, job->job_type, 1, err);
 	if (rc == RC_OK)
-		rc = job_search_add(db, sc->project_id, job->id, job->name, err);
+		rc = job_search_add(db, job->id, err);
 	return rc;
 }
 

@@ -3,7 +3,8 @@
  *
  * A page is read by id in either direction with one row more than asked for, which tells whether
  * the list goes on. Each combination of filters has its own statement and index; a search goes
- * through the trigram index and looks at its newest 5,000 matches.
+ * through the trigram index, looks at its newest 5,000 matches, and at the newest names themselves
+ * (core/job_search.h).
  */
 #include "core/job.h"
 
@@ -13,31 +14,13 @@
 
 #include "core/clock.h"
 #include "core/job_record.h"
+#include "core/job_search.h"
 #include "core/str.h"
 #include "core/url.h"
 
 #define LIMIT_DEFAULT 25
 #define LIMIT_MAX 100
 #define Q_MAX 200
-
-/* The search index's question: both words as phrases, quotes doubled. */
-static const char *search_question(struct arena *a, int64_t project_id, const char *q)
-{
-	struct buf b;
-	char *out;
-
-	buf_init(&b);
-	buf_printf(&b, "scope : \"[%lld]\" AND name : \"", (long long)project_id);
-	for (; *q; q++) {
-		if (*q == '"')
-			buf_addc(&b, '"');
-		buf_addc(&b, *q);
-	}
-	buf_addc(&b, '"');
-	out = arena_strndup(a, b.data, b.len);
-	buf_release(&b);
-	return out;
-}
 
 static size_t characters(const char *s)
 {
@@ -52,10 +35,11 @@ struct question {
 	int64_t project_id, org_id, from;
 	int rows;
 	bool up; /* by rising id */
-	const char *status, *type, *match;
+	const char *status, *type, *part;
 };
 
-static enum rc ask(struct db *db, struct db_cursor *cur, const struct question *q, struct err *err)
+static enum rc ask_page(
+    struct db *db, struct db_cursor *cur, const struct question *q, struct err *err)
 {
 	static const enum sql_id pages[2][2][2] = {
 	    /* status, type, up */
@@ -63,22 +47,77 @@ static enum rc ask(struct db *db, struct db_cursor *cur, const struct question *
 	    {{SQL_JOB_PAGE_STATUS_DOWN, SQL_JOB_PAGE_STATUS_UP},
 		{SQL_JOB_PAGE_BOTH_DOWN, SQL_JOB_PAGE_BOTH_UP}},
 	};
-	struct db_arg args[7] = {
+	struct db_arg args[6] = {
 	    DB_INT(q->project_id), DB_INT(q->org_id), DB_INT(q->from), DB_INT(q->rows)};
 	size_t n = 4;
 
-	if (q->match) {
-		args[n++] = DB_TEXT(q->match);
-		args[n++] = DB_TEXT(q->status ? q->status : "");
-		args[n++] = DB_TEXT(q->type ? q->type : "");
-		return db_query(
-		    db, cur, q->up ? SQL_JOB_SEARCH_UP : SQL_JOB_SEARCH_DOWN, args, n, err);
-	}
 	if (q->status)
 		args[n++] = DB_TEXT(q->status);
 	if (q->type)
 		args[n++] = DB_TEXT(q->type);
 	return db_query(db, cur, pages[q->status != NULL][q->type != NULL][q->up], args, n, err);
+}
+
+static enum rc ask_index(struct db *db, struct db_cursor *cur, const struct question *q,
+    struct arena *a, struct err *err)
+{
+	return db_query(db, cur, q->up ? SQL_JOB_SEARCH_UP : SQL_JOB_SEARCH_DOWN,
+	    DB_ARGS(DB_INT(q->project_id), DB_INT(q->org_id), DB_INT(q->from), DB_INT(q->rows),
+		DB_TEXT(job_search_question(a, q->project_id, q->part)),
+		DB_TEXT(q->status ? q->status : ""), DB_TEXT(q->type ? q->type : "")),
+	    err);
+}
+
+static enum rc ask_recent(
+    struct db *db, struct db_cursor *cur, const struct question *q, struct err *err)
+{
+	return db_query(db, cur, q->up ? SQL_JOB_RECENT_UP : SQL_JOB_RECENT_DOWN,
+	    DB_ARGS(DB_INT(q->project_id), DB_INT(q->org_id), DB_INT(q->from),
+		DB_TEXT(q->status ? q->status : ""), DB_TEXT(q->type ? q->type : "")),
+	    err);
+}
+
+/* The rows of a query whose names hold `part` (NULL: all), as many as are wanted. */
+static enum rc read_rows(struct db_cursor *cur, const struct question *q, const char *part,
+    struct arena *a, struct job_page *out, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	while (out->n < (size_t)q->rows && (rc = db_next(cur, err)) == RC_OK) {
+		job_read(cur, a, &out->jobs[out->n]);
+		out->n += !part || job_search_holds(out->jobs[out->n].name, part);
+	}
+	db_finish(cur);
+	return rc == RC_DONE ? RC_OK : rc;
+}
+
+/* The newest names are in front of those of the index, or behind them. */
+static enum rc search(
+    struct db *db, const struct question *q, struct arena *a, struct job_page *out, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	for (int turn = 0; turn < 2 && rc == RC_OK; turn++) {
+		bool recent = (turn == 0) != q->up;
+		struct db_cursor cur;
+
+		rc = recent ? ask_recent(db, &cur, q, err) : ask_index(db, &cur, q, a, err);
+		if (rc == RC_OK)
+			rc = read_rows(&cur, q, recent ? q->part : NULL, a, out, err);
+	}
+	return rc;
+}
+
+static enum rc read_page(
+    struct db *db, const struct question *q, struct arena *a, struct job_page *out, struct err *err)
+{
+	struct db_cursor cur;
+	enum rc rc;
+
+	if (q->part)
+		return search(db, q, a, out, err);
+	rc = ask_page(db, &cur, q, err);
+	return rc == RC_OK ? read_rows(&cur, q, NULL, a, out, err) : rc;
 }
 
 static void reverse(struct job *jobs, size_t n)
@@ -119,22 +158,15 @@ enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter 
 	    .up = up,
 	    .status = f->by_status ? job_status_name(f->status) : NULL,
 	    .type = f->job_type && *f->job_type ? f->job_type : NULL,
+	    .part = f->q && *f->q ? f->q : NULL,
 	};
-	struct db_cursor cur;
 	enum rc rc = check(f, err);
 
 	if (rc != RC_OK)
 		return rc;
-	if (f->q && *f->q)
-		q.match = search_question(a, sc->project_id, f->q);
 	*out = (struct job_page){.jobs = arena_alloc(a, sizeof *out->jobs * (size_t)(limit + 1))};
-	rc = ask(db, &cur, &q, err);
+	rc = read_page(db, &q, a, out, err);
 	if (rc != RC_OK)
-		return rc;
-	while (out->n <= (size_t)limit && (rc = db_next(&cur, err)) == RC_OK)
-		job_read(&cur, a, &out->jobs[out->n++]);
-	db_finish(&cur);
-	if (rc != RC_OK && rc != RC_DONE)
 		return rc;
 
 	bool more = out->n > (size_t)limit;

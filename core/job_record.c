@@ -3,7 +3,6 @@
  */
 #include "core/job_record.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/tally.h"
@@ -28,17 +27,6 @@ enum rc job_record(struct db *db, const struct job_change *c, struct err *err)
 enum rc job_bump(struct db *db, int64_t org_id, int64_t project_id, struct err *err)
 {
 	return tally_bump(db, org_id, project_id, err);
-}
-
-/* The index holds a word per project beside the name, so that a rare match is found within it. */
-enum rc job_search_add(
-    struct db *db, int64_t project_id, int64_t job_id, const char *name, struct err *err)
-{
-	char word[32];
-
-	snprintf(word, sizeof word, "[%lld]", (long long)project_id);
-	return db_exec(
-	    db, SQL_JOB_SEARCH_INSERT, DB_ARGS(DB_INT(job_id), DB_TEXT(name), DB_TEXT(word)), err);
 }
 
 enum rc lane_enter(

@@ -22,10 +22,6 @@ enum rc job_record(struct db *db, const struct job_change *c, struct err *err);
 /* The project shows something new: its version is counted up by the commit (core/tally.h). */
 enum rc job_bump(struct db *db, int64_t org_id, int64_t project_id, struct err *err);
 
-/* Make a job findable by its name. */
-enum rc job_search_add(
-    struct db *db, int64_t project_id, int64_t job_id, const char *name, struct err *err);
-
 /* `pending` more jobs may be claimed in this lane, which is made if need be. */
 enum rc lane_enter(
     struct db *db, int64_t org_id, const char *job_type, int64_t pending, struct err *err);

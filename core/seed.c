@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/job_record.h"
+#include "core/job_search.h"
 
 #define BATCH_MIN 10
 #define BATCH_MAX 400
@@ -215,7 +216,7 @@ static enum rc insert_job(
 			DB_INT(job->ended_at), DB_TEXT(ran ? "processor" : sc->user_name),
 			DB_TEXT(job->error)),
 		    err);
-	return rc == RC_OK ? job_search_add(db, sc->project_id, id, job->name, err) : rc;
+	return rc;
 }
 
 /* Jobs made per kind and state, for the counters. */
@@ -269,6 +270,8 @@ static enum rc add_finished(struct seeding *s, int64_t n, struct err *err)
 		rc = insert_job(s->db, s->sc, &job, err);
 		tally[job.kind - kinds][job.status]++;
 	}
+	if (rc == RC_OK)
+		rc = job_search_index(s->db, err);
 	if (rc == RC_OK)
 		rc = add_counters(s->db, s->sc, tally, err);
 	return rc == RC_OK ? job_bump(s->db, s->sc->org_id, s->sc->project_id, err) : rc;

@@ -172,7 +172,8 @@ CREATE TABLE settings (
 	value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Search in names. `scope` holds a word per project, so that a rare match is found within it.
+-- Search in names. `scope` holds a word per project, so that a rare match is found within it. Names
+-- come in by batches: the newest jobs are not in it yet (core/job_search.h).
 CREATE VIRTUAL TABLE job_search USING fts5 (name, scope, tokenize = 'trigram', columnsize = 0);
 
 -- The one user of `auth = none`.

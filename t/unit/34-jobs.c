@@ -1,6 +1,7 @@
 /*
  * Jobs on a real database: making, finding and listing them, and what people do to them.
  */
+#include "core/job_search.h"
 #include "t/unit/jobs_fixture.h"
 
 static void a_job_is_found_by_id_and_uuid_only_in_its_org(void **state)
@@ -124,6 +125,48 @@ static void pages_show_every_job_once_in_both_directions(void **state)
 	assert_int_equal(page.n, 0);
 }
 
+/* How many of the newest 100 that match have that number in their name. */
+static size_t found(const char *word, int number)
+{
+	char q[32];
+	struct job_filter f = {.q = q, .limit = 100};
+	struct job_page page;
+
+	snprintf(q, sizeof q, "%s-%03d", word, number);
+	OK(job_list(db, &scope_local, &f, &arena, &page, &err));
+	return page.n;
+}
+
+static void a_name_is_found_in_the_index_and_before_it_is_there(void **state)
+{
+	enum { N = 2 * SEARCH_BATCH + 2 };
+	int64_t ids[N + 1];
+	struct file *files;
+	char name[32];
+	size_t n;
+
+	(void)state;
+	for (int i = 1; i <= N; i++) {
+		snprintf(name, sizeof name, "M\xc3\x84rz-%03d.csv", i);
+		ids[i] = make("a", 0, name, 0);
+		assert_int_equal(found("m\xc3\xa4RZ", i), 1);
+		assert_int_equal(found("m\xc3\xa4rz", i + 1), 0);
+	}
+	for (int i = 1; i <= N; i++)
+		assert_int_equal(found("\xc3\xa4rz", i), 1);
+	/* The newest of the index, the oldest outside of it, and the newest of all. */
+	for (int i = 2 * SEARCH_BATCH; i <= N; i++) {
+		OK(job_delete(db, &scope_local, ids[i], &arena, &files, &n, &err));
+		assert_int_equal(found("\xc3\xa4rz", i), 0);
+	}
+	assert_int_equal(found("\xc3\xa4rz", 2 * SEARCH_BATCH - 1), 1);
+	for (int i = 2 * SEARCH_BATCH; i <= N; i++) {
+		snprintf(name, sizeof name, "another-%03d", i);
+		make("a", 0, name, 0);
+		assert_int_equal(found("another", i), 1);
+	}
+}
+
 static void an_action_happens_once_and_is_counted(void **state)
 {
 	int64_t counts[JOB_STATUS_MAX], before, after, id = make("a", 0, "x", 0);
@@ -182,6 +225,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_job_is_found_by_id_and_uuid_only_in_its_org),
 	    TEST(pages_show_every_job_once_in_both_directions),
+	    TEST(a_name_is_found_in_the_index_and_before_it_is_there),
 	    TEST(an_action_happens_once_and_is_counted),
 	    TEST(deleting_a_running_job_leaves_nothing_behind),
 	    TEST(a_repeated_request_gets_the_first_answer),

@@ -50,7 +50,10 @@ static void assert_consistent(void)
 	    " EXCEPT SELECT org_id, job_type, pending FROM lanes)",
 	    "SELECT * FROM lanes WHERE running != 0",
 	    "SELECT id FROM jobs WHERE id NOT IN (SELECT job_id FROM job_statuses)",
-	    "SELECT id FROM jobs EXCEPT SELECT rowid FROM job_search",
+	    "SELECT id FROM jobs WHERE id <= (SELECT MAX(rowid) FROM job_search)"
+	    " EXCEPT SELECT rowid FROM job_search",
+	    "SELECT COUNT(*) FROM jobs WHERE id > (SELECT MAX(rowid) FROM job_search)"
+	    " HAVING COUNT(*) > 63",
 	    "SELECT id FROM jobs WHERE completed_at < started_at OR started_at < created_at",
 	    "SELECT id FROM files",
 	    "SELECT \"table\" FROM pragma_foreign_key_check",
