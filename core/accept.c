@@ -100,10 +100,15 @@ enum rc accept_sync(struct accept *ac, struct err *err)
 
 enum rc accept_create(struct accept *ac, struct db *db, const struct scope *sc, struct err *err)
 {
+	enum rc rc;
+
 	/* The array may have moved while it grew. */
 	for (size_t i = 0; i < ac->n; i++)
 		ac->jobs[i].files = &ac->files[i];
-	return job_create(db, sc, ac->jobs, ac->n, err);
+	rc = job_create(db, sc, ac->jobs, ac->n, err);
+	for (size_t i = 0; i < ac->n; i++)
+		ac->files[i].job_id = ac->jobs[i].id;
+	return rc;
 }
 
 void accept_abandon(struct accept *ac)

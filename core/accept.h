@@ -17,8 +17,8 @@
 #include "core/jobtype.h"
 #include "core/store.h"
 
-/* A batch on its way in. `jobs` (n of them, ids filled by accept_create) may be read; each has the
- * file of the same index in `files`. */
+/* A batch on its way in. `jobs` (n of them, completed by accept_create) may be read; each has the
+ * file of the same index in `files`, which then names its job. */
 struct accept {
 	struct store *store;
 	const struct jobtypes *types;

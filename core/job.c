@@ -57,6 +57,7 @@ static enum rc insert_job(
 	if (rc != RC_OK)
 		return rc;
 	job->id = db_int(&cur, 0);
+	job->created_at = now;
 	db_finish(&cur);
 	rc = insert_files(db, sc, job, now, err);
 	if (rc == RC_OK)
@@ -89,6 +90,37 @@ enum rc job_create(
 			return rc;
 	}
 	return job_bump(db, sc->org_id, sc->project_id, err);
+}
+
+void job_made(const struct scope *sc, const struct job_new *made, struct job *out)
+{
+	*out = (struct job){
+	    .id = made->id,
+	    .org_id = sc->org_id,
+	    .project_id = sc->project_id,
+	    .user_id = sc->user_id,
+	    .name = made->name,
+	    .job_type = made->job_type,
+	    .created_by = sc->user_name,
+	    .params = made->params ? made->params : "{}",
+	    .status = JOB_PENDING,
+	    .total_items = -1,
+	    .processed_items = -1,
+	    .rejected_items = -1,
+	    .priority = made->priority,
+	    .max_retries = made->max_retries,
+	    .type_version = made->type_version,
+	    .run_at = made->run_at,
+	    .created_at = made->created_at,
+	    .updated_at = made->created_at,
+	    .cpu_ms = -1,
+	    .peak_bytes = -1,
+	    .log_bytes = -1,
+	    .files_in = (int64_t)made->file_count,
+	};
+	memcpy(out->uuid, made->uuid, sizeof out->uuid);
+	for (size_t i = 0; i < made->file_count; i++)
+		out->size_bytes += made->files[i].size_bytes;
 }
 
 enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct arena *a,

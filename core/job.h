@@ -60,14 +60,18 @@ struct job_new {
 	int64_t run_at; /* wall ms; 0: now */
 	const struct file *files;
 	size_t file_count;
-	int64_t id;           /* filled by job_create */
-	char uuid[UUID_SIZE]; /* filled by job_create */
+	/* Filled by job_create. */
+	int64_t id, created_at;
+	char uuid[UUID_SIZE];
 };
 
 /* Inside the caller's write transaction: insert n jobs with files, status rows, counters, lanes,
  * and bump the project. The caller commits durably and then rings the doorbell. */
 enum rc job_create(
     struct db *db, const struct scope *sc, struct job_new *jobs, size_t n, struct err *err);
+
+/* The job as job_create has just made it, without asking the database. Texts are borrowed. */
+void job_made(const struct scope *sc, const struct job_new *made, struct job *out);
 
 /* By uuid or decimal id as it stands in a URL. Texts live in the arena. RC_NOTFOUND. */
 enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct arena *a,

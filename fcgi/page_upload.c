@@ -48,32 +48,27 @@ static enum rc read_ticket(struct request *r, const struct upload *up, struct ti
 	return rc;
 }
 
-/* The answer as JSON text, which is also what the ticket keeps. */
-static enum rc jobs_json(
-    struct app *app, struct request *r, const struct accept *ac, const char **out, struct err *err)
+/* The answer as JSON text, which is also what the ticket keeps: the jobs as they were made, even if
+ * one runs by now. */
+static const char *jobs_json(struct request *r, const struct accept *ac)
 {
 	struct view *v = view_obj(r->arena), *jobs = view_list(r->arena);
+	const char *out;
 	struct buf text;
 
 	for (size_t i = 0; i < ac->n; i++) {
-		struct file *files;
 		struct job *job = arena_alloc(r->arena, sizeof *job);
-		size_t n;
-		enum rc rc = job_find(app->db, &r->scope, ac->jobs[i].uuid, r->arena, job, err);
 
-		if (rc == RC_OK)
-			rc = job_files(app->db, &r->scope, job->id, r->arena, &files, &n, err);
-		if (rc != RC_OK)
-			return rc;
-		view_push(jobs, job_view(r->arena, job, files, n));
+		job_made(&r->scope, &ac->jobs[i], job);
+		view_push(jobs, job_view(r->arena, job, &ac->files[i], 1));
 	}
 	view_put(v, "jobs", jobs);
 	buf_init(&text);
 	view_json(v, &text);
 	buf_addc(&text, '\n');
-	*out = arena_strndup(r->arena, text.data, text.len);
+	out = arena_strndup(r->arena, text.data, text.len);
 	buf_release(&text);
-	return RC_OK;
+	return out;
 }
 
 static enum rc answer(
@@ -182,9 +177,8 @@ static enum rc commit(struct app *app, struct request *r, struct accept *ac, con
 		return rc;
 	rc = accept_create(ac, app->db, &r->scope, err);
 	if (rc == RC_OK && t->key) {
-		rc = jobs_json(app, r, ac, json, err);
-		if (rc == RC_OK)
-			rc = idempotency_store(app->db, &r->scope, t->key, t->hash, *json, err);
+		*json = jobs_json(r, ac);
+		rc = idempotency_store(app->db, &r->scope, t->key, t->hash, *json, err);
 	}
 	if (rc != RC_OK) {
 		db_rollback(app->db);
@@ -221,9 +215,7 @@ static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
 		return rc;
 	doorbell_ring(app->cfg);
 	if (!json && request_want(r) == WANT_JSON)
-		rc = jobs_json(app, r, &ac, &json, err);
-	if (rc != RC_OK)
-		return rc;
+		json = jobs_json(r, &ac);
 	if (ac.n == 1 && request_want(r) == WANT_JSON)
 		response_header(resp, "Location", "/jobs/%s", ac.jobs[0].uuid);
 	return answer(app, r, resp, json, err);

@@ -120,6 +120,18 @@ subtest 'options' => sub {
 	ok($hx->{headers}{'hx-ptag'}, 'with its tag');
 };
 
+# The answer is made from what was sent; it must not differ from what was written.
+subtest 'the answer is the job' => sub {
+	for my $answer (post(form(part('name="priority"', '5'), part('name="run_at"', '+2h'), file('a.csv', "a,b\n1,2\n"), file("\xc3\xa4 b", 'y'))),
+		$web->request(PUT => '/jobs/upload/x%20y?name=another', body => 'x')) {
+		for my $job (@{ $answer->{json}{jobs} }) {
+			my $read = $web->request(GET => "/jobs/$job->{uuid}", accept => 'application/json')->{json}{job};
+			delete $read->{history};
+			is_deeply($job, $read, $job->{name});
+		}
+	}
+};
+
 subtest 'priority and start' => sub {
 	my $form = post(form(part('name="priority"', '-7'), part('name="run_at"', '+2h'), part('name="type"', 'inspect'),
 		file('a', 'x'), file('b', 'y')));
