@@ -4,6 +4,9 @@
  * Paths go through /proc/self/fd/N/NAME, so a long run_dir still fits into a socket address.
  * Sockets have random names and are never bound twice, so one that refuses is of a dead processor
  * and may be removed.
+ *
+ * Whoever rings keeps the directory open and remembers who is in it. Times of files move in ticks,
+ * so what was read within a second of the directory's last change is not relied upon.
  */
 #include "core/doorbell.h"
 
@@ -18,6 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/id.h"
 #include "core/str.h"
 
@@ -32,36 +36,93 @@ static bool address(struct sockaddr_un *to, int dir, const char *name)
 	return str_fmt(to->sun_path, sizeof to->sun_path, "/proc/self/fd/%d/%s", dir, name);
 }
 
+/* False: nobody listens there. */
+static bool ring(int dir, int fd, const char *name)
+{
+	struct sockaddr_un to;
+
+	return !address(&to, dir, name) ||
+	       sendto(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof to) ==
+		   0 ||
+	       errno != ECONNREFUSED;
+}
+
 /* Send an empty datagram to every socket in the directory; with `clean`, remove those nobody
  * listens on. */
 static void ring_all(DIR *dir, int fd, bool clean)
 {
 	struct dirent *entry;
 
-	while ((entry = readdir(dir))) {
-		struct sockaddr_un to;
-
-		if (entry->d_name[0] == '.' || !address(&to, dirfd(dir), entry->d_name))
-			continue;
-		if (sendto(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
-			sizeof to) < 0 &&
-		    errno == ECONNREFUSED && clean)
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && !ring(dirfd(dir), fd, entry->d_name) && clean)
 			unlinkat(dirfd(dir), entry->d_name, 0);
+}
+
+#define REMEMBERED_MAX 4
+
+static struct bells {
+	char path[4096]; /* of the directory that `dir` reads */
+	DIR *dir;
+	struct timespec changed; /* when it had the names below; valid if `sure` */
+	bool sure;
+	size_t n;
+	char name[REMEMBERED_MAX][64];
+} bells;
+
+/* The directory, open; NULL: there is none. It may have been made anew. */
+static DIR *bells_open(const char *path, struct stat *sb)
+{
+	bool same = bells.dir && strcmp(bells.path, path) == 0;
+
+	if (same && fstat(dirfd(bells.dir), sb) == 0 && sb->st_nlink)
+		return bells.dir;
+	if (bells.dir)
+		closedir(bells.dir);
+	bells.sure = false;
+	bells.dir = opendir(path);
+	memcpy(bells.path, path, strlen(path) + 1);
+	return bells.dir && fstat(dirfd(bells.dir), sb) == 0 ? bells.dir : NULL;
+}
+
+static void bells_read(const struct stat *sb)
+{
+	struct dirent *entry;
+
+	bells.n = 0;
+	bells.changed = sb->st_mtim;
+	bells.sure = clock_wall_ms() - sb->st_mtim.tv_sec * INT64_C(1000) > 2000;
+	rewinddir(bells.dir);
+	while ((entry = readdir(bells.dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		if (bells.n == REMEMBERED_MAX ||
+		    !str_fmt(bells.name[bells.n], sizeof *bells.name, "%s", entry->d_name)) {
+			bells.sure = false;
+			return;
+		}
+		bells.n++;
 	}
 }
 
 void doorbell_ring(const struct config *cfg)
 {
 	static int fd = -1;
-	char path[4096];
 	int saved = errno;
-	DIR *dir;
+	char path[4096];
+	struct stat sb;
 
 	if (fd < 0)
 		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0 && bell_dir(cfg, path) && (dir = opendir(path))) {
-		ring_all(dir, fd, false);
-		closedir(dir);
+	if (fd >= 0 && bell_dir(cfg, path) && bells_open(path, &sb)) {
+		if (!bells.sure || memcmp(&bells.changed, &sb.st_mtim, sizeof sb.st_mtim) != 0)
+			bells_read(&sb);
+		if (bells.sure) {
+			for (size_t i = 0; i < bells.n; i++)
+				ring(dirfd(bells.dir), fd, bells.name[i]);
+		} else {
+			rewinddir(bells.dir);
+			ring_all(bells.dir, fd, false);
+		}
 	}
 	errno = saved;
 }

@@ -5,22 +5,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/clock.h"
 #include "core/log.h"
 #include "core/sniff_child.h"
 
-#define ANSWER_MS 2000
 #define HEAD_BYTES 64
+
+static const struct timeval answer_time = {.tv_sec = 2};
 
 struct sniff {
 	int sock; /* -1: no child */
@@ -170,6 +170,8 @@ static bool start_child(struct sniff *s)
 		log_error("sniff: no socket pair: %s", strerror(errno));
 		return false;
 	}
+	/* No answer is waited for longer. */
+	setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &answer_time, sizeof answer_time);
 	rc = spawn(&s->pid, pair[1]);
 	close(pair[1]);
 	if (rc != 0) {
@@ -208,28 +210,21 @@ enum answer { ANSWER_GOOD, ANSWER_BAD, ANSWER_GONE };
 /* Wait for the answer: its number, then the type. */
 static enum answer read_answer(struct sniff *s, char out[static SNIFF_TYPE_SIZE])
 {
-	int64_t until = clock_boot_ms() + ANSWER_MS;
 	char text[SNIFF_TYPE_SIZE + 1];
+	ssize_t n;
 
-	for (;;) {
-		struct pollfd p = {.fd = s->sock, .events = POLLIN};
-		int64_t left = until - clock_boot_ms();
-		ssize_t n;
-
-		if (left <= 0 || poll(&p, 1, (int)left) == 0)
-			return ANSWER_BAD;
-		n = recv(s->sock, text, sizeof text - 1, MSG_DONTWAIT);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n <= 0)
-			return ANSWER_GONE;
-		text[n] = '\0';
-		memcpy(out, text + 1, (size_t)n);
-		return n > 1 && text[0] == s->last && strlen(out) == (size_t)n - 1 &&
-			       well_formed(out)
-			   ? ANSWER_GOOD
-			   : ANSWER_BAD;
-	}
+	do
+		n = recv(s->sock, text, sizeof text - 1, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return ANSWER_BAD;
+	if (n <= 0)
+		return ANSWER_GONE;
+	text[n] = '\0';
+	memcpy(out, text + 1, (size_t)n);
+	return n > 1 && text[0] == s->last && strlen(out) == (size_t)n - 1 && well_formed(out)
+		   ? ANSWER_GOOD
+		   : ANSWER_BAD;
 }
 
 /* A child that was there before may have left for lack of work in the same moment: ask a new one.

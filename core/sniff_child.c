@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <magic.h>
-#include <poll.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,9 +23,11 @@
 #include "core/sniff.h"
 #include "core/sniff_child.h"
 
-#define IDLE_MS 30000
+#define IDLE_SECONDS 30
+#define GLANCE_BYTES 4096
 #define TEXT_BYTES 16384
 #define BINARY_BYTES 1024
+#define LINES_ENOUGH 32
 #define WINDOW_BYTES 262144
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -50,8 +52,6 @@ static void lock_down(void)
 	    SCMP_SYS(recvmsg),
 	    SCMP_SYS(sendto),
 	    SCMP_SYS(sendmsg),
-	    SCMP_SYS(poll),
-	    SCMP_SYS(ppoll),
 	    SCMP_SYS(restart_syscall),
 	    SCMP_SYS(close),
 	    SCMP_SYS(brk),
@@ -162,13 +162,28 @@ static bool looks_json(size_t len)
 	return at < len && (window[at] == '{' || window[at] == '[');
 }
 
+/* Whether what was read holds too few lines to tell a table from a text. */
+static bool few_lines(size_t len)
+{
+	size_t lines = 0;
+
+	for (const char *at = window; (at = memchr(at, '\n', (size_t)(window + len - at))); at++)
+		lines++;
+	return lines < LINES_ENOUGH;
+}
+
+/* A glance is enough for a text of short lines. */
 static const char *sniff(magic_t magic, int fd)
 {
-	size_t len = fill(fd, TEXT_BYTES);
+	size_t len = fill(fd, GLANCE_BYTES);
 	const char *type = judge(magic, MAGIC_NO_CHECK_SOFT, len);
 
+	if (len == GLANCE_BYTES && (strcmp(type, "text/plain") != 0 || few_lines(len))) {
+		len = fill(fd, TEXT_BYTES);
+		type = judge(magic, MAGIC_NO_CHECK_SOFT, len);
+	}
 	if (strcmp(type, "text/plain") == 0) {
-		if (len == TEXT_BYTES && looks_json(len)) {
+		if (len >= GLANCE_BYTES && looks_json(len)) {
 			len = fill(fd, WINDOW_BYTES);
 			type = judge(magic, MAGIC_NO_CHECK_SOFT, len);
 		}
@@ -184,7 +199,8 @@ static const char *sniff(magic_t magic, int fd)
 	return type;
 }
 
-/* One question: its number and a descriptor. False: the parent is gone. */
+/* One question: its number and a descriptor. False: the parent is gone, or has asked nothing for
+ * long. */
 static bool serve(magic_t magic)
 {
 	union {
@@ -219,7 +235,7 @@ static bool serve(magic_t magic)
 
 void sniff_child(int argc, char **argv)
 {
-	struct pollfd p = {.fd = SNIFF_CHILD_FD, .events = POLLIN};
+	static const struct timeval idle = {.tv_sec = IDLE_SECONDS};
 	magic_t magic;
 
 	if (argc != 2 || strcmp(argv[1], SNIFF_CHILD_WORD) != 0)
@@ -228,8 +244,9 @@ void sniff_child(int argc, char **argv)
 	prctl(PR_SET_NAME, "dropmill-sniff");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	magic = load();
+	setsockopt(SNIFF_CHILD_FD, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof idle);
 	lock_down();
-	while (poll(&p, 1, IDLE_MS) == 1 && serve(magic))
+	while (serve(magic))
 		;
 	_exit(0);
 }

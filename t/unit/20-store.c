@@ -235,6 +235,39 @@ static void test_doorbell(void **state)
 	assert_int_equal(entries(bell), 0);
 }
 
+/* Who is there is remembered once the directory has been left alone for a while. */
+static void test_doorbell_of_old(void **state)
+{
+	static const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	struct fixture *f = *state;
+	char bell[128], *path[2];
+	int fd[2];
+
+	snprintf(bell, sizeof bell, "%s/bell", f->run);
+	assert_int_equal(doorbell_open(&f->cfg, &fd[0], &path[0], &f->err), RC_OK);
+	assert_int_equal(utimensat(AT_FDCWD, bell, old, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		doorbell_ring(&f->cfg);
+		assert_true(rings(fd[0]));
+		doorbell_drain(fd[0]);
+	}
+	/* One more comes. */
+	assert_int_equal(doorbell_open(&f->cfg, &fd[1], &path[1], &f->err), RC_OK);
+	doorbell_drain(fd[0]);
+	doorbell_ring(&f->cfg);
+	assert_true(rings(fd[0]));
+	assert_true(rings(fd[1]));
+	doorbell_close(fd[0], path[0]);
+	doorbell_close(fd[1], path[1]);
+	/* The directory is another. */
+	assert_int_equal(rmdir(bell), 0);
+	doorbell_ring(&f->cfg);
+	assert_int_equal(doorbell_open(&f->cfg, &fd[0], &path[0], &f->err), RC_OK);
+	doorbell_ring(&f->cfg);
+	assert_true(rings(fd[0]));
+	doorbell_close(fd[0], path[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +278,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_log, setup, teardown),
 	    cmocka_unit_test(test_log_owner),
 	    cmocka_unit_test_setup_teardown(test_doorbell, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_doorbell_of_old, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store and doorbell", tests, NULL, NULL);

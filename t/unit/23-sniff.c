@@ -62,6 +62,17 @@ static void common_files(void **state)
 	memcpy(large, "[1,", 3);
 	memcpy(large + sizeof large - 2, "2]", 2);
 	expect(s, large, sizeof large, "application/json");
+	/* Many short lines are settled at a glance; of few long ones more is read. */
+	memset(large, 'x', sizeof large);
+	for (size_t i = 15; i < sizeof large; i += 16)
+		large[i] = '\n';
+	expect(s, large, sizeof large, "text/plain");
+	memset(large, 'x', sizeof large);
+	for (size_t i = 1499; i < sizeof large; i += 1500) {
+		large[i - 700] = ',';
+		large[i] = '\n';
+	}
+	expect(s, large, sizeof large, "text/csv");
 	sniff_close(s);
 }
 
