@@ -33,6 +33,8 @@ int cmd_render(int argc, char **argv);
 int cmd_seed(int argc, char **argv);
 int cmd_submit(int argc, char **argv);
 int cmd_types(int argc, char **argv);
+/* Pause or resume the types named: part of `types`. */
+int cmd_types_pause(int n, char **names, bool pause);
 
 /* How verbs with verbs of their own are used. */
 extern const char job_usage[], submit_usage[], types_usage[];

@@ -180,6 +180,12 @@ static void check_types(struct db *db)
 		    cli_config()->jobs_dir);
 	if (!db || jobtype_load_db(db, &cli.arena, &published, &err) != RC_OK)
 		return;
+	for (size_t i = 0; i < published.n; i++)
+		if (published.list[i].paused)
+			doctor_note(DOCTOR_WARN, "job types",
+			    arena_printf(
+				&cli.arena, "dropmill types resume %s", published.list[i].name),
+			    "%s is paused: its jobs wait", published.list[i].name);
 	for (size_t i = 0; i < files.n; i++)
 		if (published.n && !jobtype_find(&published, files.list[i].name))
 			doctor_note(DOCTOR_WARN, "job types", "reload the processor",

@@ -16,8 +16,8 @@
 #include "core/jobtype.h"
 #include "core/str.h"
 
-const char types_usage[] =
-    "types list | check [FILE...] | explain TYPE FILE... [--param NAME=VALUE]...";
+const char types_usage[] = "types list | pause TYPE... | resume TYPE... | check [FILE...] | "
+			   "explain TYPE FILE... [--param NAME=VALUE]...";
 
 /* ---- list: what is published
  * ----------------------------------------------------------------------- */
@@ -28,6 +28,7 @@ static struct view *published_view(const struct jobtype *t)
 
 	view_int(v, "version", t->version);
 	view_bool(v, "available", t->available);
+	view_bool(v, "paused", t->paused);
 	return v;
 }
 
@@ -51,8 +52,9 @@ static int list(void)
 		const char *missing =
 		    t->available ? NULL : jobtype_missing(cli_config(), t, &cli.arena);
 
-		printf("%-20s  version %-3lld  %s%s%s%s\n", t->name, (long long)t->version,
-		    cli_clean(t->title), t->available ? "" : "  (not available: ",
+		printf("%-20s  version %-3lld  %s%s%s%s%s\n", t->name, (long long)t->version,
+		    cli_clean(t->title), t->paused ? "  (paused)" : "",
+		    t->available ? "" : "  (not available: ",
 		    missing        ? cli_clean(missing)
 		    : t->available ? ""
 				   : "its program",
@@ -276,6 +278,8 @@ int cmd_types(int argc, char **argv)
 {
 	if (argc == 1 || (argc == 2 && strcmp(argv[1], "list") == 0))
 		return list();
+	if (argc >= 3 && (strcmp(argv[1], "pause") == 0 || strcmp(argv[1], "resume") == 0))
+		return cmd_types_pause(argc - 2, argv + 2, strcmp(argv[1], "pause") == 0);
 	if (argc >= 2 && strcmp(argv[1], "check") == 0)
 		return check(argc - 2, argv + 2);
 	if (argc >= 2 && strcmp(argv[1], "explain") == 0)

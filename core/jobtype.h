@@ -40,6 +40,7 @@ struct jobtype {
 	struct params params;
 	bool many; /* one job of all files that come together, else one job a file */
 	bool network, by_default;
+	bool paused;    /* nobody claims jobs of it; said by jobtype_load_db */
 	bool available; /* the command and every program of requires are there on some host */
 	enum jobtype_progress progress;
 	unsigned retry_on;
@@ -85,6 +86,12 @@ enum rc jobtype_publish(struct db *db, struct jobtypes *types, struct err *err);
 
 /* The current types, from the database. `available` is what the processors said. */
 enum rc jobtype_load_db(struct db *db, struct arena *a, struct jobtypes *out, struct err *err);
+
+/* Pause a type as a whole, or resume it, whatever it was: jobs that run go on, those that wait stay
+ * where they are, and publishing changes nothing about it. In a transaction of its own; the caller
+ * rings the doorbell. RC_NOTFOUND: no such type was ever published. */
+enum rc jobtype_pause(
+    struct db *db, const char *name, const char *actor, bool paused, struct err *err);
 
 /* A change counter of job_types: reload only when it moved. 0: nothing was ever published. */
 enum rc jobtype_stamp(struct db *db, int64_t *stamp, struct err *err);

@@ -257,6 +257,7 @@ enum rc jobtype_load_db(struct db *db, struct arena *a, struct jobtypes *out, st
 		if (rc != RC_OK)
 			break;
 		out->list[out->n].version = db_int(&cur, 0);
+		out->list[out->n].paused = db_int(&cur, 3);
 		out->list[out->n++].available = db_int(&cur, 1);
 	}
 	db_finish(&cur);
@@ -274,4 +275,43 @@ enum rc jobtype_stamp(struct db *db, int64_t *stamp, struct err *err)
 	*stamp = db_int(&cur, 0);
 	db_finish(&cur);
 	return RC_OK;
+}
+
+/* ---- pause
+ * -------------------------------------------------------------------------------------------- */
+
+static enum rc set_paused(
+    struct db *db, const char *name, const char *actor, bool paused, struct err *err)
+{
+	struct db_cursor cur;
+	enum rc rc = db_one(db, &cur, SQL_JOBTYPE_LATEST, DB_ARGS(DB_TEXT(name)), err);
+
+	if (rc == RC_NOTFOUND)
+		return err_set(err, rc, "no such job type: \"%.63s\"", name);
+	if (rc != RC_OK)
+		return rc;
+	db_finish(&cur);
+	if (paused)
+		rc = db_exec(db, SQL_JOBTYPE_PAUSE,
+		    DB_ARGS(DB_TEXT(name), DB_TEXT(actor), DB_INT(clock_wall_ms())), err);
+	else
+		rc = db_exec(db, SQL_JOBTYPE_RESUME, DB_ARGS(DB_TEXT(name)), err);
+	if (rc != RC_OK || db_changes(db) == 0)
+		return rc;
+	rc = db_exec(db, SQL_JOBTYPE_STAMP_BUMP, DB_NO_ARGS, err);
+	return rc == RC_OK ? db_exec(db, SQL_PROJECT_BUMP_ALL, DB_NO_ARGS, err) : rc;
+}
+
+enum rc jobtype_pause(
+    struct db *db, const char *name, const char *actor, bool paused, struct err *err)
+{
+	enum rc rc = db_begin(db, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = set_paused(db, name, actor, paused, err);
+	if (rc == RC_OK)
+		return db_commit_durable(db, err);
+	db_rollback(db);
+	return rc;
 }

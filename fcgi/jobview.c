@@ -59,9 +59,11 @@ static void put_file_texts(struct arena *a, const struct view *files)
 	}
 }
 
-void job_view_page(struct arena *a, struct view *v, const struct job *job)
+void job_view_page(
+    struct arena *a, struct view *v, const struct job *job, const struct jobtypes *types)
 {
 	const char *url = arena_printf(a, "/jobs/%s", job->uuid);
+	const struct jobtype *type = jobtype_find(types, job->job_type);
 	bool waits = job->status == JOB_PENDING && job->run_at > job->updated_at;
 	char text[CLOCK_ISO_SIZE];
 
@@ -76,6 +78,7 @@ void job_view_page(struct arena *a, struct view *v, const struct job *job)
 	/* When it becomes due it is updated, so this needs no clock. */
 	view_bool(v, "is_waiting_retry", waits && job->attempt);
 	view_bool(v, "is_delayed", waits && !job->attempt);
+	view_bool(v, "is_held", job->status == JOB_PENDING && type && type->paused);
 	if (job->started_at && job->completed_at >= job->started_at)
 		view_str(
 		    v, "duration_text", clock_words(job->completed_at - job->started_at, text));

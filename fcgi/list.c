@@ -289,9 +289,12 @@ enum rc list_view(struct app *app, const struct request *r, struct list *l, bool
 {
 	struct arena *a = r->arena;
 	struct view *v = view_obj(a), *jobs = view_list(a);
+	const struct jobtypes *types = NULL;
 	struct rows rows;
 	enum rc rc = read_rows(app, r, l, &rows, err);
 
+	if (rc == RC_OK && page)
+		rc = app_types(app, &types, err);
 	if (rc != RC_OK)
 		return rc;
 	l->busy = false;
@@ -299,7 +302,7 @@ enum rc list_view(struct app *app, const struct request *r, struct list *l, bool
 		struct view *job = job_view(a, &rows.page.jobs[i], rows.files, rows.file_count);
 
 		if (page)
-			job_view_page(a, job, &rows.page.jobs[i]);
+			job_view_page(a, job, &rows.page.jobs[i], types);
 		view_push(jobs, job);
 		l->busy |= !job_status_final(rows.page.jobs[i].status);
 	}

@@ -40,7 +40,8 @@ bool tag_unchanged(const struct request *r, struct response *resp, const char *t
 const char *status_label(enum job_status s);
 
 /* Members of a job that only pages need. */
-void job_view_page(struct arena *a, struct view *v, const struct job *job);
+void job_view_page(
+    struct arena *a, struct view *v, const struct job *job, const struct jobtypes *types);
 
 /* Answer with the row of a job; the whole job with files and history. page_job.c */
 enum rc job_row_html(struct app *app, struct request *r, struct response *resp,

@@ -28,15 +28,18 @@ static void put_history(struct arena *a, struct view *v, const struct job_event 
 enum rc job_row_html(struct app *app, struct request *r, struct response *resp,
     const struct job *job, struct err *err)
 {
+	const struct jobtypes *types;
 	struct file *files;
 	struct view *v;
 	size_t n;
 	enum rc rc = job_files(app->db, &r->scope, job->id, r->arena, &files, &n, err);
 
+	if (rc == RC_OK)
+		rc = app_types(app, &types, err);
 	if (rc != RC_OK)
 		return rc;
 	v = job_view(r->arena, job, files, n);
-	job_view_page(r->arena, v, job);
+	job_view_page(r->arena, v, job, types);
 	view_ref(v, "page_url", "/");
 	return response_html(app, resp, FRAGMENT_ROW, v, err);
 }
@@ -63,11 +66,14 @@ static enum rc answer_page(struct app *app, struct request *r, struct response *
     const struct job *job, const char *tag, struct err *err)
 {
 	struct view *page = view_obj(r->arena), *v;
+	const struct jobtypes *types;
 	enum rc rc = job_full_view(app, r, job, &v, err);
 
+	if (rc == RC_OK)
+		rc = app_types(app, &types, err);
 	if (rc != RC_OK)
 		return rc;
-	job_view_page(r->arena, v, job);
+	job_view_page(r->arena, v, job, types);
 	view_put(page, "job", v);
 	view_str(page, "tag", tag);
 	page_view(r, page, job->name, job_status_final(job->status) ? 0 : REFRESH_SECONDS);

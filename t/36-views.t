@@ -59,6 +59,18 @@ subtest 'filters and counts' => sub {
 	is_deeply(ids(list('?q=M%C3%A4rz')), [31], 'beyond ASCII');
 };
 
+subtest 'a paused type' => sub {
+	my @hx = (hx_request => 'true');
+	my $tag = $web->request(GET => '/jobs/table', @hx)->{headers}{'hx-ptag'};
+	$web->run(($ENV{BUILD} // 'build') . '/dropmill', 'types', 'pause', 'csv-profile');
+	my $table = $web->request(GET => '/jobs/table', @hx, hx_ptag => $tag);
+	is($table->{status}, 200, 'the table is told');
+	is(() = $table->{content} =~ /type is paused/g, 1, 'its job says why it waits');
+	like($web->request(GET => '/jobs/31', accept => 'text/html')->{content}, qr/type is paused/, 'so does its page');
+	$web->run(($ENV{BUILD} // 'build') . '/dropmill', 'types', 'resume', 'csv-profile');
+	unlike($web->request(GET => '/jobs/table', @hx)->{content}, qr/type is paused/, 'until it is resumed');
+};
+
 subtest 'tags' => sub {
 	my @hx = (hx_request => 'true');
 	my $first = $web->request(GET => '/jobs/table', @hx);

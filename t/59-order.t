@@ -87,4 +87,32 @@ subtest 'a frozen job gives its place to another' => sub {
 	is($p->sql('SELECT MAX(attempt) FROM jobs'), 1, 'each in one attempt');
 };
 
+subtest 'a type is paused as a whole' => sub {
+	my $p = Dropmill::Processor->new(@user);
+	$p->type('waits', "echo '1% running'\nuntil [ -e $p->{dir}/scripts/go ]; do sleep 0.05; done\necho went\n");
+	$p->type('other', 'echo fine');
+	my ($code, $out) = $p->dropmill('types', 'pause', 'waits');
+	is($code >> 8, 65, 'a type that nobody knows yet') or diag $out;
+	my $pid = $p->start;
+	my $running = queue($p, 'waits');
+	ok($p->step($running, qr/running/), 'a job runs');
+	($code, $out) = $p->dropmill('types', 'pause', 'waits');
+	is($out, "waits paused\n", 'its type is paused');
+	my @ids = (queue($p, 'waits'), queue($p, 'waits', '--priority', 100));
+	is($p->finished(queue($p, 'other'))->{result}, 'fine', 'another type runs');
+	$p->type('waits', "echo fresh\n");
+	kill HUP => $pid;
+	my $second = $p->start;
+	sleep 1.5;
+	is($p->job($_)->{status}, 'pending', 'neither a reload with a new version nor another processor starts it') for @ids;
+	is($p->job($running)->{status}, 'processing', 'the one that runs goes on');
+	like(($p->dropmill('types', 'list'))[1], qr/^waits .*  \(paused\)$/m, 'types list says so');
+	like(($p->dropmill('doctor'))[1], qr/waits is paused.*\n.*dropmill types resume waits/, 'the doctor too');
+	$p->write("$p->{dir}/scripts/go", '');
+	is($p->finished($running)->{result}, 'went', 'to its end');
+	($code, $out) = $p->dropmill('types', 'resume', 'waits', 'other');
+	is($out, "waits resumed\nother resumed\n", 'resumed');
+	is($p->finished($_)->{status}, 'completed', 'and they run') for @ids;
+};
+
 done_testing();

@@ -3,6 +3,7 @@
  */
 #include <sqlite3.h>
 
+#include "core/jobtype.h"
 #include "t/unit/jobs_fixture.h"
 
 /* What no statement of ours does yet; through SQLite itself, beside our connection. */
@@ -245,6 +246,32 @@ static void everybody_has_a_turn_before_a_second(void **state)
 	}
 }
 
+static void a_paused_type_is_nobodys_turn(void **state)
+{
+	struct jobtypes types;
+	struct claim *c;
+	int of[4];
+
+	(void)state;
+	RC(RC_NOTFOUND, jobtype_pause(db, "a", "x", true, &err));
+	raw("INSERT INTO job_types VALUES ('a', 1, 1, 1, '{\"name\":\"a\",\"title\":\"A\","
+	    "\"description\":\"\",\"file\":\"a.conf\",\"command\":[\"x\"],\"accept\":[\"*\"]}', "
+	    "0)");
+	fill(1, "a", 9, 3);
+	fill(2, "a", 0, 3);
+	fill(2, "b", 0, 3);
+	for (int twice = 0; twice < 2; twice++)
+		OK(jobtype_pause(db, "a", "x", true, &err));
+	assert_int_equal(take_as(1, 0, 20, of, &c), 3);
+	assert_int_equal(of[2], 3);
+	OK(jobtype_load_db(db, &arena, &types, &err));
+	assert_true(types.list[0].paused);
+	OK(jobtype_pause(db, "a", "x", false, &err));
+	OK(jobtype_load_db(db, &arena, &types, &err));
+	assert_false(types.list[0].paused);
+	assert_int_equal(take_as(1, 0, 20, of, &c), 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +281,7 @@ int main(void)
 	    TURN(priority_comes_before_turns),
 	    TURN(a_cap_bounds_an_organisation_over_all_its_types),
 	    TURN(processors_of_a_host_share_its_limits),
+	    TURN(a_paused_type_is_nobodys_turn),
 	    TURN(everybody_has_a_turn_before_a_second),
 	};
 
