@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/params.h"
 #include "cli/wait.h"
 #include "core/accept.h"
 #include "core/clock.h"
@@ -24,8 +25,11 @@
 #include "core/sniff.h"
 #include "core/str.h"
 
-const char submit_usage[] = "submit [--type TYPE] [--priority N] [--at WHEN] [--wait] FILE...\n"
-			    "       WHEN: 2026-11-22T09:30Z, or +30m from now";
+const char submit_usage[] =
+    "submit [--type TYPE] [--param NAME=VALUE]... [--priority N] [--at WHEN] [--wait] FILE...\n"
+    "       WHEN: 2026-11-22T09:30Z, or +30m from now\n"
+    "       VALUE of a parameter that is a file: its path; --param NAME alone takes the value of\n"
+    "       DROPMILL_PARAM_NAME in the environment";
 
 #define COPY_BYTES (1 << 20)
 
@@ -35,6 +39,8 @@ struct submission {
 	size_t n;
 	const char *type;
 	int64_t priority, run_at;
+	struct cli_params given;
+	int *given_fds; /* parallel to given; -1: no file */
 	struct sniff *sniff;
 	struct store store;
 	struct jobtypes types;
@@ -53,6 +59,24 @@ static void open_files(struct submission *s)
 			    EX_NOINPUT, "cannot open \"%s\": %s", s->paths[i], strerror(errno));
 		if (!S_ISREG(st.st_mode))
 			cli_fail(EX_NOINPUT, "not a regular file: \"%s\"", s->paths[i]);
+	}
+}
+
+/* Which parameters are files is known once the database is open, and that is as somebody else: open
+ * whatever is the path of one. */
+static void open_given(struct submission *s)
+{
+	struct stat st;
+
+	s->given_fds = arena_alloc(&cli.arena, (s->given.n + 1) * sizeof *s->given_fds);
+	for (size_t i = 0; i < s->given.n; i++) {
+		int fd = open(s->given.list[i].value, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+		if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+			close(fd);
+			fd = -1;
+		}
+		s->given_fds[i] = fd;
 	}
 }
 
@@ -99,6 +123,39 @@ static enum rc copy_file(int from, int to, const char *path, struct err *err)
 	return RC_OK;
 }
 
+/* Copy the files among the parameters, as the type declares them. */
+static enum rc take_given(struct submission *s, struct err *err)
+{
+	const struct jobtype *type = s->type ? jobtype_find(&s->types, s->type) : NULL;
+	const char **types = arena_zalloc(&cli.arena, (s->given.n + 1) * sizeof *types);
+	enum rc rc = RC_OK;
+
+	if (type)
+		cli_params_mark_files(&s->given, &type->params);
+	for (size_t i = 0; i < s->given.n && rc == RC_OK; i++) {
+		const struct param_given *g = &s->given.list[i];
+		char seen[SNIFF_TYPE_SIZE];
+		int fd;
+
+		if (!g->is_file)
+			continue;
+		if (s->given_fds[i] < 0)
+			cli_fail(EX_NOINPUT, "cannot open \"%s\"", g->value);
+		rc = store_temp(&s->store, &fd, err);
+		if (rc == RC_OK)
+			rc = copy_file(s->given_fds[i], fd, g->value, err);
+		if (rc != RC_OK)
+			break;
+		s->given_fds[i] = fd;
+		types[i] = arena_strdup(&cli.arena, sniff_type(s->sniff, fd, seen));
+	}
+	accept_params(&s->accept, &(struct accept_params){.given = s->given.list,
+				      .n = s->given.n,
+				      .fds = s->given_fds,
+				      .content_types = types});
+	return rc;
+}
+
 static enum rc take_file(struct submission *s, size_t i, struct err *err)
 {
 	const char *path = s->paths[i], *slash = strrchr(path, '/'),
@@ -128,9 +185,11 @@ static enum rc take_all(struct submission *s, struct err *err)
 	struct db *db;
 	enum rc rc = check_room(s, err);
 
+	if (rc == RC_OK)
+		rc = take_given(s, err);
 	for (size_t i = 0; rc == RC_OK && i < s->n; i++)
 		rc = take_file(s, i, err);
-	for (size_t i = 0; rc == RC_OK && i < s->n; i++) {
+	for (size_t i = 0; rc == RC_OK && i < s->accept.n; i++) {
 		s->accept.jobs[i].priority = s->priority;
 		s->accept.jobs[i].run_at = s->run_at;
 	}
@@ -154,7 +213,7 @@ static int report(const struct submission *s)
 	struct view *v = view_obj(&cli.arena), *list = view_list(&cli.arena);
 	struct err err;
 
-	for (size_t i = 0; i < s->n; i++) {
+	for (size_t i = 0; i < s->accept.n; i++) {
 		const struct job_new *made = &s->accept.jobs[i];
 		struct job *job = arena_alloc(&cli.arena, sizeof *job);
 
@@ -182,7 +241,7 @@ static enum rc put_into_queue(struct submission *s, struct err *err)
 	if (rc != RC_OK)
 		return rc;
 	s->sniff = sniff_open();
-	accept_init(&s->accept, &s->store, &s->types, &cli.arena);
+	accept_init(&s->accept, cli_config(), &s->store, &s->types, &cli.arena);
 	rc = take_all(s, err);
 	sniff_close(s->sniff);
 	store_close(&s->store);
@@ -196,9 +255,10 @@ static int submit(struct submission *s, bool wait)
 	struct err err;
 
 	open_files(s);
+	open_given(s);
 	if (put_into_queue(s, &err) != RC_OK)
 		return cli_report(&err);
-	return wait ? wait_for_jobs(s->accept.jobs, s->n) : report(s);
+	return wait ? wait_for_jobs(s->accept.jobs, s->accept.n) : report(s);
 }
 
 static bool read_start(const char *s, int64_t *run_at)
@@ -212,6 +272,7 @@ int cmd_submit(int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"type", required_argument, NULL, 't'},
+	    {"param", required_argument, NULL, 'P'},
 	    {"priority", required_argument, NULL, 'p'},
 	    {"at", required_argument, NULL, 'a'},
 	    {"wait", no_argument, NULL, 'w'},
@@ -225,6 +286,9 @@ int cmd_submit(int argc, char **argv)
 		switch (c) {
 		case 't':
 			s.type = optarg;
+			break;
+		case 'P':
+			cli_params_add(&s.given, optarg);
 			break;
 		case 'p':
 			good = str_int(optarg, -JOB_PRIORITY_MAX, JOB_PRIORITY_MAX, &s.priority);

@@ -6,11 +6,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/secret.h"
 #include "core/str.h"
 
-void accept_init(struct accept *ac, struct store *st, const struct jobtypes *types, struct arena *a)
+void accept_init(struct accept *ac, const struct config *cfg, struct store *st,
+    const struct jobtypes *types, struct arena *a)
 {
-	*ac = (struct accept){.store = st, .types = types, .arena = a};
+	*ac = (struct accept){.cfg = cfg, .store = st, .types = types, .arena = a};
+}
+
+void accept_params(struct accept *ac, const struct accept_params *params)
+{
+	ac->params = *params;
 }
 
 static void *grown(struct arena *a, const void *old, size_t size, size_t n, size_t room)
@@ -22,14 +29,15 @@ static void *grown(struct arena *a, const void *old, size_t size, size_t n, size
 	return p;
 }
 
-static void make_room(struct accept *ac)
-{
-	if (ac->n < ac->room)
-		return;
-	ac->room = ac->room ? 2 * ac->room : 4;
-	ac->jobs = grown(ac->arena, ac->jobs, sizeof *ac->jobs, ac->n, ac->room);
-	ac->files = grown(ac->arena, ac->files, sizeof *ac->files, ac->n, ac->room);
-}
+/* A place for one more in an array that doubles. */
+#define MAKE_ROOM(ac, list, n, room)                                                           \
+	do {                                                                                   \
+		if ((ac)->n == (ac)->room) {                                                   \
+			(ac)->room = (ac)->room ? 2 * (ac)->room : 4;                          \
+			(ac)->list = grown(                                                    \
+			    (ac)->arena, (ac)->list, sizeof *(ac)->list, (ac)->n, (ac)->room); \
+		}                                                                              \
+	} while (0)
 
 /* The type for a file; *out is set on RC_OK. */
 static enum rc pick_type(const struct accept *ac, const struct accept_file *f, const char *name,
@@ -57,40 +65,165 @@ static enum rc pick_type(const struct accept *ac, const struct accept_file *f, c
 	return RC_OK;
 }
 
-enum rc accept_add(struct accept *ac, int fd, const struct accept_file *f, struct err *err)
+static enum rc check_size(int fd, const char *name, int64_t *size, struct err *err)
 {
-	const struct jobtype *type = NULL;
-	struct file *file;
-	char name[256];
 	struct stat st;
-	enum rc rc;
 
-	if (!str_clean_name(f->name, f->name_len, name))
-		return err_set(err, RC_INVALID, "file name is empty or not UTF-8 text");
 	if (fstat(fd, &st) != 0)
 		return err_sys(err, "cannot look at \"%.100s\"", name);
-	if (st.st_size == 0)
-		return err_set(err, RC_INVALID, "file is empty: \"%.100s\"", name);
-	rc = pick_type(ac, f, name, &type, err);
+	*size = st.st_size;
+	return *size ? RC_OK : err_set(err, RC_INVALID, "file is empty: \"%.100s\"", name);
+}
+
+/* Link an open file into the store as a file of `job`; texts borrowed from the arena. */
+static enum rc add_file(
+    struct accept *ac, int fd, const struct file *about, size_t job, struct err *err)
+{
+	struct accept_item *item;
+	enum rc rc;
+
+	MAKE_ROOM(ac, files, file_count, file_room);
+	item = &ac->files[ac->file_count];
+	*item = (struct accept_item){.file = *about, .job = job};
+	uuid_new(item->file.uuid);
+	rc = store_link(ac->store, fd, item->file.uuid, err);
+	if (rc == RC_OK)
+		ac->file_count++;
+	return rc;
+}
+
+/* Forget the files from `first` on. */
+static void drop_files(struct accept *ac, size_t first)
+{
+	while (ac->file_count > first)
+		store_remove(ac->store, ac->files[--ac->file_count].file.uuid);
+}
+
+/* The files among the parameters. */
+static enum rc add_param_files(
+    struct accept *ac, const struct jobtype *type, const char *const *values, struct err *err)
+{
+	for (size_t i = 0; i < ac->params.n; i++) {
+		const struct param_given *g = &ac->params.given[i];
+		const struct param *p = param_find(&type->params, g->name, g->name_len);
+		struct file file = {0};
+		enum rc rc;
+
+		if (!g->is_file || !p)
+			continue;
+		file.name = values[p - type->params.list];
+		file.content_type = arena_strdup(ac->arena, ac->params.content_types[i]);
+		file.param = p->name;
+		rc = check_size(ac->params.fds[i], file.name, &file.size_bytes, err);
+		if (rc == RC_INVALID)
+			ac->field = arena_printf(ac->arena, "params.%s", p->name);
+		if (rc == RC_OK)
+			rc = add_file(ac, ac->params.fds[i], &file, ac->n, err);
+		if (rc != RC_OK)
+			return rc;
+	}
+	return RC_OK;
+}
+
+/* A secret in an address stands in logs and histories already; better that it fails. */
+static enum rc check_exposed(struct accept *ac, const struct jobtype *type, struct err *err)
+{
+	for (size_t i = 0; i < ac->params.n && ac->params.exposed; i++) {
+		const struct param_given *g = &ac->params.given[i];
+		const struct param *p = param_find(&type->params, g->name, g->name_len);
+
+		if (!p || p->kind != PARAM_KIND_SECRET)
+			continue;
+		ac->field = arena_printf(ac->arena, "params.%s", p->name);
+		return err_set(err, RC_INVALID,
+		    "%s must not stand in an address: send it in a form, with POST", p->label);
+	}
+	return RC_OK;
+}
+
+/* One more job, its own file being in the batch already: ac->jobs[ac->n]. */
+static enum rc add_job(
+    struct accept *ac, const struct jobtype *type, const char *name, struct err *err)
+{
+	const char **values, *sealed, *field;
+	enum rc rc = param_check(
+	    &type->params, ac->params.given, ac->params.n, ac->arena, &values, &field, err);
+
+	if (rc == RC_INVALID)
+		ac->field = field;
+	if (rc == RC_OK)
+		rc = check_exposed(ac, type, err);
+	if (rc == RC_OK)
+		rc = secret_seal(ac->cfg, &type->params, values, ac->arena, &sealed, err);
 	if (rc != RC_OK)
 		return rc;
-	make_room(ac);
-	file = &ac->files[ac->n];
-	*file = (struct file){.size_bytes = st.st_size};
-	uuid_new(file->uuid);
-	rc = store_link(ac->store, fd, file->uuid, err);
+	secret_wipe(&type->params, values);
+	rc = add_param_files(ac, type, values, err);
 	if (rc != RC_OK)
 		return rc;
-	file->name = arena_strdup(ac->arena, name);
-	file->content_type = arena_strdup(ac->arena, f->content_type);
+	MAKE_ROOM(ac, jobs, n, room);
 	ac->jobs[ac->n++] = (struct job_new){
-	    .name = file->name,
+	    .name = name,
 	    .job_type = type->name,
 	    .type_version = type->version,
 	    .max_retries = type->attempts - 1,
-	    .file_count = 1,
+	    .params = params_json(&type->params, values, ac->arena),
+	    .sealed = sealed,
 	};
 	return RC_OK;
+}
+
+/* The job of the batch that a file joins; ac->n: it needs one of its own. */
+static size_t job_for(const struct accept *ac, const struct jobtype *type)
+{
+	size_t i = 0;
+
+	while (i < ac->n && (!type->many || strcmp(ac->jobs[i].job_type, type->name) != 0))
+		i++;
+	return i;
+}
+
+/* "a.csv and 2 more" */
+static const char *joint_name(const struct accept *ac, size_t job)
+{
+	const char *first = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ac->file_count; i++)
+		if (ac->files[i].job == job && !ac->files[i].file.param) {
+			if (!n++)
+				first = ac->files[i].file.name;
+		}
+	return arena_printf(ac->arena, "%s and %zu more", first, n - 1);
+}
+
+enum rc accept_add(struct accept *ac, int fd, const struct accept_file *f, struct err *err)
+{
+	const struct jobtype *type = NULL;
+	size_t before = ac->file_count, job;
+	struct file file = {0};
+	char name[256];
+	enum rc rc;
+
+	ac->field = f->job_type && *f->job_type ? "type" : "files";
+	if (!str_clean_name(f->name, f->name_len, name))
+		return err_set(err, RC_INVALID, "file name is empty or not UTF-8 text");
+	rc = check_size(fd, name, &file.size_bytes, err);
+	if (rc == RC_OK)
+		rc = pick_type(ac, f, name, &type, err);
+	if (rc != RC_OK)
+		return rc;
+	file.name = arena_strdup(ac->arena, name);
+	file.content_type = arena_strdup(ac->arena, f->content_type);
+	job = job_for(ac, type);
+	rc = add_file(ac, fd, &file, job, err);
+	if (rc == RC_OK && job == ac->n)
+		rc = add_job(ac, type, file.name, err);
+	else if (rc == RC_OK)
+		ac->jobs[job].name = joint_name(ac, job);
+	if (rc != RC_OK)
+		drop_files(ac, before);
+	return rc;
 }
 
 enum rc accept_sync(struct accept *ac, struct err *err)
@@ -98,22 +231,34 @@ enum rc accept_sync(struct accept *ac, struct err *err)
 	return store_sync(ac->store, err);
 }
 
+/* Files of a job side by side, in the order in which they came. */
+static void gather(struct accept *ac, size_t job)
+{
+	struct file *list = arena_alloc(ac->arena, ac->file_count * sizeof *list);
+	size_t n = 0;
+
+	for (size_t i = 0; i < ac->file_count; i++)
+		if (ac->files[i].job == job)
+			list[n++] = ac->files[i].file;
+	ac->jobs[job].files = list;
+	ac->jobs[job].file_count = n;
+}
+
 enum rc accept_create(struct accept *ac, struct db *db, const struct scope *sc, struct err *err)
 {
 	enum rc rc;
 
-	/* The array may have moved while it grew. */
 	for (size_t i = 0; i < ac->n; i++)
-		ac->jobs[i].files = &ac->files[i];
+		gather(ac, i);
 	rc = job_create(db, sc, ac->jobs, ac->n, err);
 	for (size_t i = 0; i < ac->n; i++)
-		ac->files[i].job_id = ac->jobs[i].id;
+		for (size_t k = 0; k < ac->jobs[i].file_count; k++)
+			((struct file *)ac->jobs[i].files)[k].job_id = ac->jobs[i].id;
 	return rc;
 }
 
 void accept_abandon(struct accept *ac)
 {
-	for (size_t i = 0; i < ac->n; i++)
-		store_remove(ac->store, ac->files[i].uuid);
+	drop_files(ac, 0);
 	ac->n = 0;
 }

@@ -113,7 +113,7 @@ static enum rc close_job(struct db *db, const struct held *h, const struct claim
 		rc = db_exec(db, SQL_FILE_INSERT,
 		    DB_ARGS(DB_TEXT(f->uuid), DB_INT(h->org_id), DB_INT(h->job_id), DB_INT(1),
 			DB_TEXT(f->name), DB_INT(f->size_bytes), DB_TEXT(f->content_type),
-			DB_TEXT(f->sha256), DB_INT(now)),
+			DB_TEXT(f->sha256), DB_INT(now), DB_TEXT(NULL)),
 		    err);
 	}
 	return rc == RC_OK ? finish(db, h, action, error, now, err) : rc;

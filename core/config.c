@@ -105,6 +105,9 @@ static const struct key keys[] = {
 	    "Files of jobs: what was uploaded, what came out, logs."),
 	TEXT(spool, KIND_PATH, STATE "/spool",
 	    "Where uploads arrive. On the same filesystem as the store."),
+	TEXT(secret_key, KIND_PATH, STATE "/secret.key",
+	    "Key under which secrets of jobs are kept; made when it is not there. Whoever has it\n"
+	    "and the database can read them."),
 	TEXT(work, KIND_PATH, STATE "/work", "Working directories of running jobs."),
 	TEXT(log_dir, KIND_PATH, "/var/log/dropmill", "Logs of the web server."),
 	TEXT(run_dir, KIND_PATH, "/run/dropmill",

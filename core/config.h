@@ -30,6 +30,7 @@ struct config {
 	int64_t fragment_cache; /* renderings kept by each web process */
 	const char *run_user;  /* who runs commands when the processor was started as root */
 	const char *database;  /* path of the SQLite file */
+	const char *secret_key;
 	const char *store, *spool, *work,
 	    *log_dir;         /* directories; work holds one directory per running attempt */
 	const char *run_dir;  /* sockets: web.sock, bell/ */

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/job_record.h"
 #include "core/job_search.h"
+#include "core/secret.h"
 #include "core/str.h"
 
 /* An answer under an Idempotency-Key is kept this long. */
@@ -26,7 +27,8 @@ static enum rc insert_files(
 		enum rc rc = db_exec(db, SQL_FILE_INSERT,
 		    DB_ARGS(DB_TEXT(f->uuid), DB_INT(sc->org_id), DB_INT(job->id),
 			DB_INT(f->output), DB_TEXT(f->name), DB_INT(f->size_bytes),
-			DB_TEXT(f->content_type), DB_TEXT(f->sha256), DB_INT(now)),
+			DB_TEXT(f->content_type), DB_TEXT(f->sha256), DB_INT(now),
+			DB_TEXT(f->param)),
 		    err);
 
 		if (rc != RC_OK)
@@ -60,6 +62,8 @@ static enum rc insert_job(
 	job->created_at = now;
 	db_finish(&cur);
 	rc = insert_files(db, sc, job, now, err);
+	if (rc == RC_OK && job->sealed)
+		rc = secret_store(db, sc->org_id, job->id, job->sealed, err);
 	if (rc == RC_OK)
 		rc = job_record(db,
 		    &(struct job_change){.org_id = sc->org_id,

@@ -38,6 +38,7 @@ struct file {
 	    *name; /* display name; for outputs a relative path within the output directory */
 	const char *content_type;
 	const char *sha256; /* hex; NULL: not computed yet */
+	const char *param;  /* the parameter whose value it is; NULL: none */
 };
 
 struct job {
@@ -56,6 +57,7 @@ struct job {
 /* What to make. Files lie in the store already (core/store.h). Texts borrowed. */
 struct job_new {
 	const char *name, *job_type, *params; /* params: JSON object or NULL */
+	const char *sealed;                   /* its secrets (core/secret.h), or NULL */
 	int64_t type_version, priority, max_retries;
 	int64_t run_at; /* wall ms; 0: now */
 	const struct file *files;

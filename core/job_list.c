@@ -294,6 +294,18 @@ static struct view *action_list(struct arena *a, enum job_status status)
 	return list;
 }
 
+/* As they are stored: secrets are hidden in there already. Most jobs have none. */
+static struct view *params(struct arena *a, const struct job *job)
+{
+	struct view *v;
+
+	if (!job->params || strcmp(job->params, "{}") == 0 ||
+	    view_parse(a, job->params, strlen(job->params), &v, NULL) != RC_OK ||
+	    view_type(v) != VIEW_OBJ)
+		return view_obj(a);
+	return v;
+}
+
 struct view *job_view(struct arena *a, const struct job *job, const struct file *files, size_t n)
 {
 	struct view *v = view_obj(a), *inputs = view_list(a), *outputs = view_list(a);
@@ -322,7 +334,7 @@ struct view *job_view(struct arena *a, const struct job *job, const struct file 
 	view_ref(v, "error", job->error);
 	view_ref(v, "error_message", job->error);
 	view_ref(v, "result", job->result);
-	view_put(v, "params", view_obj(a));
+	view_put(v, "params", params(a, job));
 	view_int(v, "size", job->size_bytes);
 	put_known(v, "cpu_ms", job->cpu_ms);
 	put_known(v, "peak_bytes", job->peak_bytes);

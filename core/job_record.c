@@ -114,6 +114,7 @@ void file_read(const struct db_cursor *cur, struct arena *a, struct file *out)
 	out->name = text(cur, 5, a);
 	out->content_type = text(cur, 6, a);
 	out->sha256 = text(cur, 7, a);
+	out->param = text(cur, 8, a);
 }
 
 enum rc files_read(struct db *db, enum sql_id id, const struct db_arg *args, size_t arg_count,

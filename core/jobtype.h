@@ -93,6 +93,10 @@ enum rc jobtype_load_db(struct db *db, struct arena *a, struct jobtypes *out, st
 enum rc jobtype_pause(
     struct db *db, const char *name, const char *actor, bool paused, struct err *err);
 
+/* One version of a type, whether it is in force or not (then it is not available). RC_NOTFOUND. */
+enum rc jobtype_load_version(struct db *db, const char *name, int64_t version, struct arena *a,
+    struct jobtype *out, struct err *err);
+
 /* A change counter of job_types: reload only when it moved. 0: nothing was ever published. */
 enum rc jobtype_stamp(struct db *db, int64_t *stamp, struct err *err);
 

@@ -264,6 +264,24 @@ enum rc jobtype_load_db(struct db *db, struct arena *a, struct jobtypes *out, st
 	return rc == RC_DONE ? RC_OK : rc;
 }
 
+enum rc jobtype_load_version(struct db *db, const char *name, int64_t version, struct arena *a,
+    struct jobtype *out, struct err *err)
+{
+	struct db_cursor cur;
+	const char *text;
+	size_t len;
+	enum rc rc = db_one(
+	    db, &cur, SQL_JOBTYPE_VERSION, DB_ARGS(DB_TEXT(name), DB_INT(version)), err);
+
+	if (rc != RC_OK)
+		return rc;
+	text = db_text(&cur, 0, &len);
+	rc = jobtype_from_json(text, len, a, out, err);
+	out->version = version;
+	db_finish(&cur);
+	return rc;
+}
+
 enum rc jobtype_stamp(struct db *db, int64_t *stamp, struct err *err)
 {
 	struct db_cursor cur;

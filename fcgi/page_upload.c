@@ -24,8 +24,8 @@ struct ticket {
 	char hash[65];
 };
 
-static enum rc read_ticket(struct request *r, const struct upload *up, struct ticket *t,
-    struct response *resp, struct err *err)
+static enum rc read_ticket(struct app *app, struct request *r, const struct upload *up,
+    struct ticket *t, struct response *resp, struct err *err)
 {
 	const char *key = request_param(r, PARAM_IDEMPOTENCY_KEY),
 		   *nonce = request_text(r, "nonce");
@@ -41,7 +41,7 @@ static enum rc read_ticket(struct request *r, const struct upload *up, struct ti
 		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
 			return response_fail(resp, 422, "Idempotency-Key", err,
 			    "Idempotency-Key must be plain ASCII");
-	rc = upload_hash(r, up, t->hash, err);
+	rc = upload_hash(app, r, up, t->hash, err);
 	if (rc == RC_OK)
 		t->key = *key ? arena_printf(r->arena, "key %s", key)
 			      : arena_printf(r->arena, "form %s %s", nonce, t->hash);
@@ -60,7 +60,7 @@ static const char *jobs_json(struct request *r, const struct accept *ac)
 		struct job *job = arena_alloc(r->arena, sizeof *job);
 
 		job_made(&r->scope, &ac->jobs[i], job);
-		view_push(jobs, job_view(r->arena, job, &ac->files[i], 1));
+		view_push(jobs, job_view(r->arena, job, ac->jobs[i].files, ac->jobs[i].file_count));
 	}
 	view_put(v, "jobs", jobs);
 	buf_init(&text);
@@ -120,6 +120,46 @@ static enum rc replay(struct app *app, struct request *r, struct response *resp,
 	return answer(app, r, resp, json, err);
 }
 
+/* The files among the parameters, open and looked at. Pair with close_given. */
+struct given {
+	int *fds;
+	const char **types;
+};
+
+static enum rc open_given(struct app *app, struct request *r, struct upload *up, struct given *g,
+    struct accept *ac, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	g->fds = arena_alloc(r->arena, up->given_count * sizeof *g->fds);
+	g->types = arena_zalloc(r->arena, up->given_count * sizeof *g->types);
+	for (size_t i = 0; i < up->given_count; i++)
+		g->fds[i] = -1;
+	for (size_t i = 0; i < up->given_count && rc == RC_OK; i++) {
+		char seen[SNIFF_TYPE_SIZE];
+
+		if (!up->given[i].is_file)
+			continue;
+		rc = upload_file_fd(app, up, &up->given_files[i], &g->fds[i], err);
+		if (rc == RC_OK)
+			g->types[i] =
+			    arena_strdup(r->arena, sniff_type(app->sniff, g->fds[i], seen));
+	}
+	accept_params(ac, &(struct accept_params){.given = up->given,
+			      .n = up->given_count,
+			      .fds = g->fds,
+			      .content_types = g->types,
+			      .exposed = up->raw});
+	return rc;
+}
+
+static void close_given(const struct upload *up, struct given *g)
+{
+	for (size_t i = 0; i < up->given_count; i++)
+		if (g->fds[i] >= 0)
+			close(g->fds[i]);
+}
+
 static enum rc store_file(struct app *app, struct request *r, struct upload *up, size_t i,
     struct accept *ac, struct response *resp, struct err *err)
 {
@@ -128,7 +168,7 @@ static enum rc store_file(struct app *app, struct request *r, struct upload *up,
 	enum rc rc;
 	int fd;
 
-	rc = upload_file_fd(app, up, i, &fd, err);
+	rc = upload_file_fd(app, up, &up->files[i], &fd, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = accept_add(ac, fd,
@@ -141,8 +181,8 @@ static enum rc store_file(struct app *app, struct request *r, struct upload *up,
 	    err);
 	close(fd);
 	if (rc == RC_INVALID)
-		return response_fail(resp, 422, type ? "type" : "files", err, "%s",
-		    arena_strdup(r->arena, err->text));
+		return response_fail(
+		    resp, 422, ac->field, err, "%s", arena_strdup(r->arena, err->text));
 	if (rc == RC_BUSY)
 		return response_fail(resp, 503, NULL, err, "%s", arena_strdup(r->arena, err->text));
 	return rc;
@@ -152,10 +192,12 @@ static enum rc store_files(struct app *app, struct request *r, struct upload *up
     struct response *resp, struct err *err)
 {
 	const char *name = request_text(r, "name");
-	enum rc rc = RC_OK;
+	struct given given;
+	enum rc rc = open_given(app, r, up, &given, ac, err);
 
 	for (size_t i = 0; i < up->n && rc == RC_OK; i++)
 		rc = store_file(app, r, up, i, ac, resp, err);
+	close_given(up, &given);
 	for (size_t i = 0; i < ac->n; i++) {
 		ac->jobs[i].priority = request_int(r, "priority", 0);
 		ac->jobs[i].run_at = request_int(r, "run_at", 0);
@@ -200,7 +242,7 @@ static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
 
 	if (rc != RC_OK)
 		return rc;
-	accept_init(&ac, &app->store, types, r->arena);
+	accept_init(&ac, app->cfg, &app->store, types, r->arena);
 	rc = store_files(app, r, up, &ac, resp, err);
 	if (rc == RC_OK)
 		rc = commit(app, r, &ac, t, &json, &kept, err);
@@ -233,7 +275,7 @@ enum rc page_job_create(struct app *app, struct request *r, struct response *res
 		rc = response_fail(
 		    resp, 422, "project", err, "there is no project %lld", (long long)project);
 	if (rc == RC_OK)
-		rc = read_ticket(r, &up, &ticket, resp, err);
+		rc = read_ticket(app, r, &up, &ticket, resp, err);
 	if (rc == RC_OK) {
 		rc = replay(app, r, resp, &ticket, err);
 		if (rc == RC_NOTFOUND)

@@ -11,12 +11,17 @@
 
 #include <openssl/evp.h>
 
+#include "core/secret.h"
 #include "core/str.h"
 #include "fcgi/body.h"
 #include "fcgi/route.h"
 
 #define HASH_WHOLE_MAX 1048576
 #define HASH_END_BYTES 65536
+
+/* Fields params.NAME: values for the parameters of the job type. A form sends a checkbox twice. */
+#define PARAM_PREFIX "params."
+#define GIVEN_MAX (2 * PARAMS_MAX)
 
 static void add_file(struct arena *a, struct upload *up, struct upload_file f)
 {
@@ -33,42 +38,73 @@ static void add_file(struct arena *a, struct upload *up, struct upload_file f)
 }
 
 /* What can be said of a file before anything is stored. */
-static enum rc check_file(const struct upload_file *f, struct response *resp, struct err *err)
+static enum rc check_file(
+    const struct upload_file *f, const char *field, struct response *resp, struct err *err)
 {
 	char name[256];
 
 	if (!str_utf8(f->name, f->name_len))
 		return response_fail(
-		    resp, 422, "files", err, "a file name is not UTF-8 text or holds NUL");
+		    resp, 422, field, err, "a file name is not UTF-8 text or holds NUL");
 	if (!str_clean_name(f->name, f->name_len, name))
-		return response_fail(resp, 422, "files", err, "a file has no usable name");
+		return response_fail(resp, 422, field, err, "a file has no usable name");
 	if (f->size == 0)
-		return response_fail(resp, 422, "files", err, "the file is empty: %.200s", name);
+		return response_fail(resp, 422, field, err, "the file is empty: %.200s", name);
+	return RC_OK;
+}
+
+/* A value, or (file.name set) a file, for a parameter; the name with its prefix. */
+static enum rc add_given(struct arena *a, struct upload *up, const char *name, size_t name_len,
+    struct upload_file file, const char *value, size_t value_len, struct response *resp,
+    struct err *err)
+{
+	if (up->given_count == GIVEN_MAX)
+		return response_fail(resp, 422, "params", err, "too many parameters");
+	if (!up->given) {
+		up->given = arena_zalloc(a, GIVEN_MAX * sizeof *up->given);
+		up->given_files = arena_zalloc(a, GIVEN_MAX * sizeof *up->given_files);
+	}
+	up->given_files[up->given_count] = file;
+	up->given[up->given_count++] = (struct param_given){
+	    .name = name + strlen(PARAM_PREFIX),
+	    .name_len = name_len - strlen(PARAM_PREFIX),
+	    .value = value,
+	    .value_len = value_len,
+	    .is_file = file.name != NULL,
+	};
 	return RC_OK;
 }
 
 static enum rc take_part(struct request *r, struct upload *up, const struct part *part,
     struct pairs *fields, struct response *resp, struct err *err)
 {
+	bool is_param = strncmp(part->name, PARAM_PREFIX, strlen(PARAM_PREFIX)) == 0;
+	const struct upload_file none = {0};
 	const char *text;
 	size_t len;
 	enum rc rc;
 
 	if (!part->filename) {
 		rc = multipart_field(&up->mp, part, &text, &len, err);
+		if (rc == RC_OK && is_param)
+			return add_given(r->arena, up, part->name, strlen(part->name), none, text,
+			    len, resp, err);
 		if (rc == RC_OK)
 			rc = pairs_add(
 			    fields, part->name, strlen(part->name), text, len, r->arena, err);
 		return rc;
 	}
-	if (strcmp(part->name, "files") != 0 && strcmp(part->name, "file") != 0)
+	if (!is_param && strcmp(part->name, "files") != 0 && strcmp(part->name, "file") != 0)
 		return response_fail(resp, 422, part->name, err,
 		    "files go into the field files, not into %.60s", part->name);
 	/* A file field in which nothing was chosen. */
 	if (!part->filename_len && !part->size)
 		return RC_OK;
 	struct upload_file f = {part->filename, part->filename_len, part->offset, part->size};
-	rc = check_file(&f, resp, err);
+	rc = check_file(&f, is_param ? part->name : "files", resp, err);
+	if (rc == RC_OK && is_param)
+		return add_given(
+		    r->arena, up, part->name, strlen(part->name), f, f.name, f.name_len, resp, err);
 	if (rc == RC_OK)
 		add_file(r->arena, up, f);
 	return rc;
@@ -91,6 +127,23 @@ static enum rc read_parts(struct request *r, struct upload *up, struct pairs *fi
 	    resp, rc == RC_LIMIT ? 413 : 400, NULL, err, "%s", arena_strdup(r->arena, err->text));
 }
 
+/* Parameters of a raw upload. */
+static enum rc read_query(
+    struct request *r, struct upload *up, struct response *resp, struct err *err)
+{
+	const struct upload_file none = {0};
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < r->query.n && rc == RC_OK; i++) {
+		const struct pair *p = &r->query.list[i];
+
+		if (strncmp(p->name, PARAM_PREFIX, strlen(PARAM_PREFIX)) == 0)
+			rc = add_given(r->arena, up, p->name, p->name_len, none, p->value,
+			    p->value_len, resp, err);
+	}
+	return rc;
+}
+
 static enum rc read_body(
     struct request *r, struct upload *up, struct response *resp, struct err *err)
 {
@@ -102,10 +155,10 @@ static enum rc read_body(
 		struct upload_file f = {.name = request_capture(r, "filename"), .size = up->size};
 
 		f.name_len = strlen(f.name);
-		rc = check_file(&f, resp, err);
+		rc = check_file(&f, "files", resp, err);
 		if (rc == RC_OK)
 			add_file(r->arena, up, f);
-		return rc;
+		return rc == RC_OK ? read_query(r, up, resp, err) : rc;
 	}
 	if (strcmp(request_media_type(r), "multipart/form-data") != 0)
 		return response_fail(resp, 415, NULL, err, "the body must be multipart/form-data");
@@ -136,11 +189,16 @@ void upload_close(struct upload *up)
 		close(up->fd);
 	up->fd = -1;
 	multipart_close(&up->mp);
+	/* Some may be secrets. */
+	for (size_t i = 0; i < up->given_count; i++)
+		explicit_bzero((char *)up->given[i].value, up->given[i].value_len);
+	up->given_count = 0;
 }
 
-enum rc upload_file_fd(struct app *app, struct upload *up, size_t i, int *fd, struct err *err)
+enum rc upload_file_fd(
+    struct app *app, struct upload *up, const struct upload_file *f, int *fd, struct err *err)
 {
-	struct part part = {.offset = up->files[i].offset, .size = up->files[i].size};
+	struct part part = {.offset = f->offset, .size = f->size};
 	enum rc rc;
 
 	if (up->raw) {
@@ -184,8 +242,46 @@ static void hash_text(EVP_MD_CTX *ctx, const char *s, size_t len)
 	EVP_DigestUpdate(ctx, s, len);
 }
 
-enum rc upload_hash(
-    const struct request *r, const struct upload *up, char out[static 65], struct err *err)
+static enum rc hash_file(
+    EVP_MD_CTX *ctx, const struct upload *up, const struct upload_file *f, struct err *err)
+{
+	bool whole = f->size <= HASH_WHOLE_MAX;
+	enum rc rc;
+
+	hash_text(ctx, f->name, f->name_len);
+	EVP_DigestUpdate(ctx, &f->size, sizeof f->size);
+	rc = hash_range(ctx, up->fd, f->offset, whole ? f->size : HASH_END_BYTES, err);
+	if (rc == RC_OK && !whole)
+		rc = hash_range(
+		    ctx, up->fd, f->offset + f->size - HASH_END_BYTES, HASH_END_BYTES, err);
+	return rc;
+}
+
+/* Values go in by a digest under the key of secrets: what is stored of a request must not be a
+ * means to try passwords. */
+static enum rc hash_given(
+    EVP_MD_CTX *ctx, const struct app *app, const struct upload *up, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < up->given_count && rc == RC_OK; i++) {
+		const struct param_given *g = &up->given[i];
+		char digest[65];
+
+		hash_text(ctx, g->name, g->name_len);
+		if (g->is_file) {
+			rc = hash_file(ctx, up, &up->given_files[i], err);
+			continue;
+		}
+		rc = secret_digest(app->cfg, g->value, g->value_len, digest, err);
+		if (rc == RC_OK)
+			hash_text(ctx, digest, sizeof digest - 1);
+	}
+	return rc;
+}
+
+enum rc upload_hash(const struct app *app, const struct request *r, const struct upload *up,
+    char out[static 65], struct err *err)
 {
 	static const char *const options[] = {"type", "name", "project", "priority", "run_at"};
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -201,17 +297,10 @@ enum rc upload_hash(
 
 		hash_text(ctx, s ? s : "", s ? strlen(s) : 0);
 	}
-	for (size_t i = 0; i < up->n && rc == RC_OK; i++) {
-		const struct upload_file *f = &up->files[i];
-		bool whole = f->size <= HASH_WHOLE_MAX;
-
-		hash_text(ctx, f->name, f->name_len);
-		EVP_DigestUpdate(ctx, &f->size, sizeof f->size);
-		rc = hash_range(ctx, up->fd, f->offset, whole ? f->size : HASH_END_BYTES, err);
-		if (rc == RC_OK && !whole)
-			rc = hash_range(
-			    ctx, up->fd, f->offset + f->size - HASH_END_BYTES, HASH_END_BYTES, err);
-	}
+	for (size_t i = 0; i < up->n && rc == RC_OK; i++)
+		rc = hash_file(ctx, up, &up->files[i], err);
+	if (rc == RC_OK)
+		rc = hash_given(ctx, app, up, err);
 	EVP_DigestFinal_ex(ctx, digest, NULL);
 	EVP_MD_CTX_free(ctx);
 	hex_encode(digest, 32, out);

@@ -20,6 +20,11 @@ struct upload {
 	struct multipart mp;
 	struct upload_file *files;
 	size_t n, room;
+	/* Fields params.NAME, names without the prefix; of those that are files given_files says
+	 * where they lie. Wiped by upload_close: they may be secrets. */
+	struct param_given *given;
+	struct upload_file *given_files;
+	size_t given_count;
 };
 
 /* Take the body apart: files into `up`, fields into the request's typed inputs. Fails with 400,
@@ -30,11 +35,12 @@ void upload_close(struct upload *up);
 
 /* A descriptor of one file alone, which the caller closes: the body's own, or a copy in the store's
  * filesystem. */
-enum rc upload_file_fd(struct app *app, struct upload *up, size_t i, int *fd, struct err *err);
+enum rc upload_file_fd(
+    struct app *app, struct upload *up, const struct upload_file *f, int *fd, struct err *err);
 
-/* Hex SHA-256 of the request as far as it decides what is made: method, path, options, and of each
- * file name, size and content (all of it up to 1 MiB, else both ends). */
-enum rc upload_hash(
-    const struct request *r, const struct upload *up, char out[static 65], struct err *err);
+/* Hex SHA-256 of the request as far as it decides what is made: method, path, options, parameters,
+ * and of each file name, size and content (all of it up to 1 MiB, else both ends). */
+enum rc upload_hash(const struct app *app, const struct request *r, const struct upload *up,
+    char out[static 65], struct err *err);
 
 #endif

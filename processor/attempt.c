@@ -56,15 +56,8 @@ static enum rc prepare(struct attempt *at, struct host *h, struct launch *l, str
 	return rc;
 }
 
-enum rc attempt_start(struct attempt *at, struct host *h, const struct claim *c,
-    const struct jobtype *type, struct err *err)
+static void init(struct attempt *at, const struct host *h, const struct claim *c)
 {
-	struct launch l = {
-	    .log = -1, .lock = -1, .work = -1, .filter = &h->filter, .nursery = &h->nursery};
-	struct message_spec spec;
-	struct plan plan = {0};
-	enum rc rc;
-
 	*at = (struct attempt){.job_id = c->job.id,
 	    .number = c->job.attempt,
 	    .retry_count = c->job.retry_count,
@@ -80,19 +73,35 @@ enum rc attempt_start(struct attempt *at, struct host *h, const struct claim *c,
 	at->job_type = arena_strdup(&at->arena, c->job.job_type);
 	at->ending = (struct ending){
 	    .end = &at->end, .retry_count = at->retry_count, .backoff_ms = h->cfg->backoff_ms};
-	rc = type ? RC_OK
-		  : err_set(err, RC_NOTFOUND, "there is no job type \"%s\" here", at->job_type);
-	if (!rc) {
-		at->ending.retry_on = type->retry_on;
-		at->ending.timeout_ms = type->timeout_ms;
-		at->ending.memory_bytes = type->memory_bytes;
-		at->ending.output_max_bytes = type->output_max_bytes;
-		rc = prepare(at, h, &l, err);
-	}
+}
+
+void attempt_refuse(
+    struct attempt *at, struct host *h, const struct claim *c, const struct err *err)
+{
+	init(at, h, c);
+	end_as(at, err->rc == RC_INVALID ? RUN_REFUSED : RUN_FAULT, err->text);
+}
+
+enum rc attempt_start(
+    struct attempt *at, struct host *h, const struct order *order, struct err *err)
+{
+	struct launch l = {
+	    .log = -1, .lock = -1, .work = -1, .filter = &h->filter, .nursery = &h->nursery};
+	const struct jobtype *type = order->type;
+	struct message_spec spec;
+	struct plan plan = {0};
+	enum rc rc;
+
+	init(at, h, order->claim);
+	at->ending.retry_on = type->retry_on;
+	at->ending.timeout_ms = type->timeout_ms;
+	at->ending.memory_bytes = type->memory_bytes;
+	at->ending.output_max_bytes = type->output_max_bytes;
+	rc = prepare(at, h, &l, err);
 	if (!rc)
-		rc = plan_make(&plan, h, c, type, at->name, &at->arena, err);
+		rc = plan_make(&plan, h, order, at->name, &at->arena, err);
 	if (!rc) {
-		plan_spec(&plan, h, c, type, at->cgroup, &spec);
+		plan_spec(&plan, h, order->claim, type, at->cgroup, &spec);
 		l.spec = &spec;
 		l.argv = plan.argv;
 		l.env = plan.env;
@@ -101,6 +110,7 @@ enum rc attempt_start(struct attempt *at, struct host *h, const struct claim *c,
 		l.bind_count = plan.bind_count;
 		rc = launch_runner(&l, &at->pid, &at->pidfd, &at->sock, err);
 	}
+	plan_wipe(&plan);
 	if (l.lock >= 0)
 		close(l.lock);
 	if (l.log >= 0)

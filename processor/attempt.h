@@ -47,10 +47,23 @@ struct attempt {
 	struct file *files;
 };
 
+/* What an attempt is made from. Borrowed while it starts. */
+struct order {
+	const struct claim *claim;
+	const struct jobtype *type; /* as of the version that the job was made with */
+	/* Of its parameters, secrets included; those that are files are filled in with paths. */
+	const char **values;
+};
+
 /* Prepare and start. On failure the attempt has ended as a fault of the host: it is `ended` all the
  * same, and the error is for the log. The claim's texts are copied. */
-enum rc attempt_start(struct attempt *at, struct host *h, const struct claim *c,
-    const struct jobtype *type, struct err *err);
+enum rc attempt_start(
+    struct attempt *at, struct host *h, const struct order *order, struct err *err);
+
+/* In place of attempt_start when there is no order to be made of the claim: the attempt has ended,
+ * refused for good (RC_INVALID in err) or by a fault of the host. */
+void attempt_refuse(
+    struct attempt *at, struct host *h, const struct claim *c, const struct err *err);
 /* Close, remove the work directory (as far as that is quick) and the cgroup, free. */
 void attempt_release(struct attempt *at, struct host *h);
 

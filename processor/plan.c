@@ -25,8 +25,10 @@ struct making {
 	struct host *h;
 	struct arena *a;
 	size_t room;
+	const struct order *order;
 	const char *in, *out; /* directories as the command sees them */
-	const char **inputs;  /* paths as the command sees them */
+	const char **inputs;  /* paths as the command sees them, without those of parameters */
+	const char **paths;   /* of all files of the claim, in its order */
 	char visible[1024];   /* directories of programs that are shown, each followed by ':' */
 };
 
@@ -54,7 +56,7 @@ static const char *input_name(struct making *m, const struct claim *c, size_t i)
 	if (!str_clean_name(name, strlen(name), clean))
 		strcpy(clean, "input");
 	for (size_t k = 0; k < i; k++) {
-		const char *slash = strrchr(m->inputs[k], '/');
+		const char *slash = strrchr(m->paths[k], '/');
 
 		if (strcmp(slash + 1, clean) == 0)
 			return arena_printf(m->a, "%zu-%.240s", i + 1, clean);
@@ -62,10 +64,27 @@ static const char *input_name(struct making *m, const struct claim *c, size_t i)
 	return arena_strdup(m->a, clean);
 }
 
+/* A file that is an input as it was dropped, or the value of a parameter. */
+static void place_input(struct making *m, const struct file *f, const char *path)
+{
+	const struct params *params = &m->order->type->params;
+	const struct param *p = f->param ? param_find(params, f->param, strlen(f->param)) : NULL;
+	size_t n = 0;
+
+	if (p) {
+		m->order->values[p - params->list] = path;
+	} else if (!f->param) {
+		while (m->inputs[n])
+			n++;
+		m->inputs[n] = path;
+	}
+}
+
 static enum rc add_inputs(
     struct making *m, const struct claim *c, const char *workdir, struct err *err)
 {
 	m->inputs = arena_zalloc(m->a, (c->input_count + 1) * sizeof *m->inputs);
+	m->paths = arena_zalloc(m->a, (c->input_count + 1) * sizeof *m->paths);
 	for (size_t i = 0; i < c->input_count; i++) {
 		const char *name = input_name(m, c, i);
 		char stored[64];
@@ -74,9 +93,10 @@ static enum rc add_inputs(
 
 		if (access(source, R_OK) < 0)
 			return err_sys(err, "cannot read input \"%.100s\"", name);
-		m->inputs[i] = arena_printf(m->a, "%s/%s", m->in, name);
+		m->paths[i] = arena_printf(m->a, "%s/%s", m->in, name);
+		place_input(m, &c->inputs[i], m->paths[i]);
 		add_bind(m, source, arena_printf(m->a, JOBTYPE_IN "/%s", name), false);
-		if (!m->h->sandboxed && !m->h->drop && symlink(source, m->inputs[i]) < 0)
+		if (!m->h->sandboxed && !m->h->drop && symlink(source, m->paths[i]) < 0)
 			return err_sys(err, "cannot link input \"%.100s\"", name);
 	}
 	add_bind(m, arena_printf(m->a, "%s/%s/out", m->h->cfg->work, workdir), JOBTYPE_OUT, true);
@@ -105,6 +125,7 @@ static enum rc add_command(
 {
 	struct jobtype_run run = {.inputs = m->inputs,
 	    .output = m->out,
+	    .values = m->order->values,
 	    .name = c->input_count ? c->inputs[0].name : c->job.name};
 	const char **argv, *program;
 	char *directory;
@@ -136,7 +157,8 @@ static enum rc add_command(
 
 static void add_environment(struct making *m, const struct claim *c)
 {
-	const char **env = arena_zalloc(m->a, 16 * sizeof *env);
+	const char **params = jobtype_environment(m->order->type, m->order->values, m->a);
+	const char **env = arena_zalloc(m->a, (16 + PARAMS_MAX) * sizeof *env);
 	size_t n = 0;
 
 	env[n++] = arena_printf(m->a, "PATH=%s" PATHS, m->visible);
@@ -149,19 +171,38 @@ static void add_environment(struct making *m, const struct claim *c)
 	env[n++] = arena_printf(m->a, "DROPMILL_ATTEMPT=%" PRId64, c->job.attempt);
 	env[n++] = arena_printf(m->a, "DROPMILL_INPUT=%s", m->inputs[0] ? m->inputs[0] : "");
 	env[n++] = arena_printf(m->a, "DROPMILL_OUTPUT=%s", m->out);
+	while (*params)
+		env[n++] = *params++;
 	m->p->env = env;
 }
 
-enum rc plan_make(struct plan *p, struct host *h, const struct claim *c, const struct jobtype *type,
-    const char *workdir, struct arena *a, struct err *err)
+static void add_secrets(struct making *m)
 {
-	struct making m = {
-	    .p = p, .h = h, .a = a, .room = 16, .in = JOBTYPE_IN, .out = JOBTYPE_OUT};
+	const struct params *params = &m->order->type->params;
+	const char **secrets = arena_zalloc(m->a, (params->n + 1) * sizeof *secrets);
+	size_t n = 0;
+
+	for (size_t i = 0; i < params->n; i++)
+		if (params->list[i].kind == PARAM_KIND_SECRET && m->order->values[i])
+			secrets[n++] = m->order->values[i];
+	m->p->secrets = secrets;
+}
+
+enum rc plan_make(struct plan *p, struct host *h, const struct order *order, const char *workdir,
+    struct arena *a, struct err *err)
+{
+	const struct claim *c = order->claim;
+	struct making m = {.p = p,
+	    .h = h,
+	    .a = a,
+	    .order = order,
+	    .room = 16,
+	    .in = JOBTYPE_IN,
+	    .out = JOBTYPE_OUT};
 	enum rc rc;
 
 	p->binds = arena_alloc(a, m.room * sizeof *p->binds);
 	p->bind_count = 0;
-	p->secrets = arena_zalloc(a, sizeof *p->secrets);
 	p->home = "/job";
 	if (!h->sandboxed) {
 		p->home = h->drop ? STAGE_JOB : arena_printf(a, "%s/%s", h->cfg->work, workdir);
@@ -172,10 +213,27 @@ enum rc plan_make(struct plan *p, struct host *h, const struct claim *c, const s
 	}
 	rc = add_inputs(&m, c, workdir, err);
 	if (!rc)
-		rc = add_command(&m, c, type, err);
+		rc = add_command(&m, c, order->type, err);
 	if (!rc)
 		add_environment(&m, c);
+	if (!rc)
+		add_secrets(&m);
 	return rc;
+}
+
+void plan_wipe(struct plan *p)
+{
+	for (size_t i = 0; p->secrets && p->secrets[i]; i++) {
+		size_t len = strlen(p->secrets[i]);
+
+		for (size_t j = 0; p->env[j]; j++) {
+			const char *value = strchr(p->env[j], '=') + 1;
+
+			if (len && strcmp(value, p->secrets[i]) == 0)
+				explicit_bzero((char *)value, len);
+		}
+		explicit_bzero((char *)p->secrets[i], len);
+	}
 }
 
 void plan_spec(const struct plan *p, const struct host *h, const struct claim *c,

@@ -6,6 +6,7 @@
 
 #include "core/claim.h"
 #include "core/jobtype.h"
+#include "processor/attempt.h"
 #include "processor/host.h"
 #include "processor/message.h"
 #include "processor/sandbox.h"
@@ -22,8 +23,11 @@ struct plan {
 /* Work it out. `workdir` is the attempt's directory below work; its `in` is made here for runs
  * without sandbox. RC_INVALID: the input's name cannot be given to the command; RC_NOTFOUND: the
  * program or a path of `read` is not there. */
-enum rc plan_make(struct plan *p, struct host *h, const struct claim *c, const struct jobtype *type,
-    const char *workdir, struct arena *a, struct err *err);
+enum rc plan_make(struct plan *p, struct host *h, const struct order *order, const char *workdir,
+    struct arena *a, struct err *err);
+
+/* Overwrite the secrets in it: the runner has been told. */
+void plan_wipe(struct plan *p);
 
 /* The figures that go with it. */
 void plan_spec(const struct plan *p, const struct host *h, const struct claim *c,

@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/secret.h"
 #include "processor/supervisor.h"
 
 /* How often to look whether the processes a dead runner left are gone. */
@@ -59,17 +60,58 @@ static int on_runner_exit(sd_event_source *source, int fd, uint32_t revents, voi
 	return 0;
 }
 
+/* What to run: the type as it was, and the values of its parameters. */
+static enum rc make_order(struct supervisor *sv, const struct claim *c, struct arena *a,
+    struct order *order, struct err *err)
+{
+	const struct job *job = &c->job;
+	const char *sealed = NULL, *missing;
+	enum rc rc = types_of(sv, job, &order->type, err);
+
+	order->claim = c;
+	if (!rc)
+		rc = params_from_json(&order->type->params, job->params, a, &order->values, err);
+	if (!rc)
+		rc = secret_load(sv->db, job->org_id, job->id, a, &sealed, err);
+	/* What was hidden is not what was given. */
+	for (size_t i = 0; !rc && i < order->type->params.n; i++)
+		if (order->type->params.list[i].kind == PARAM_KIND_SECRET)
+			order->values[i] = NULL;
+	if (!rc && sealed)
+		rc = secret_open(sv->cfg, &order->type->params, sealed, a, order->values, err);
+	if (rc || order->type->available)
+		return rc;
+	/* A type in force is claimed only where its programs are. */
+	missing = jobtype_missing(sv->cfg, order->type, a);
+	if (missing)
+		rc = err_set(err, RC_INVALID,
+		    "program \"%.100s\" of the version of job type \"%s\" that this job was made "
+		    "with is missing",
+		    missing, job->job_type);
+	return rc;
+}
+
 void running_start(struct supervisor *sv, const struct claim *c)
 {
 	struct running *r = calloc(1, sizeof *r);
+	struct order order = {0};
+	struct arena a;
 	struct err err;
+	enum rc rc;
 
 	if (!r)
 		bug("out of memory");
 	r->sv = sv;
 	r->next = sv->list;
 	sv->list = r;
-	if (attempt_start(&r->at, &sv->host, c, jobtype_find(&sv->types, c->job.job_type), &err)) {
+	arena_init(&a);
+	rc = make_order(sv, c, &a, &order, &err);
+	if (rc)
+		attempt_refuse(&r->at, &sv->host, c, &err);
+	else
+		rc = attempt_start(&r->at, &sv->host, &order, &err);
+	arena_release(&a);
+	if (rc) {
 		log_error("cannot start: %s job=%" PRId64, err.text, c->job.id);
 		poke(sv);
 		return;

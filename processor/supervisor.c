@@ -307,6 +307,7 @@ static void end(struct supervisor *sv)
 	db_close(sv->db);
 	host_release(&sv->host);
 	arena_release(&sv->types_arena);
+	arena_release(&sv->past_arena);
 	sv->timer = sd_event_source_unref(sv->timer);
 	sv->turn = sd_event_source_unref(sv->turn);
 	sv->event = sd_event_unref(sv->event);
@@ -320,6 +321,7 @@ int supervisor_run(const struct config *cfg)
 	int rc;
 
 	arena_init(&sv.types_arena);
+	arena_init(&sv.past_arena);
 	if (sv.workers <= 0)
 		sv.workers = sysconf(_SC_NPROCESSORS_ONLN);
 	/* Blocked for good: the loop reads them; runners start with none blocked. */

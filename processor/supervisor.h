@@ -41,8 +41,8 @@ struct supervisor {
 	int worker_lock, bell;
 	char *bell_path;
 
-	struct arena types_arena;
-	struct jobtypes types;
+	struct arena types_arena, past_arena;
+	struct jobtypes types, past; /* in force; versions that jobs were made with before */
 	struct suspension suspended[SUSPENSIONS_MAX];
 	bool sandbox_broken; /* nothing is claimed */
 
@@ -94,6 +94,10 @@ void running_stop_all(struct supervisor *sv, enum stop_why why, int64_t grace_ms
 
 /* Read jobs.d, publish, and load what is in force. The old types stay on failure. */
 enum rc types_reload(struct supervisor *sv, struct err *err);
+/* The type of a job as it was when the job was made; good until the next call. RC_INVALID: that
+ * version is gone. */
+enum rc types_of(
+    struct supervisor *sv, const struct job *job, const struct jobtype **out, struct err *err);
 /* The slots of a claim, in the arena. */
 struct claim_slot *types_slots(struct supervisor *sv, struct arena *a, size_t *n);
 void types_suspend(struct supervisor *sv, const char *job_type, int64_t ms);

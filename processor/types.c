@@ -1,6 +1,7 @@
 /*
  * Job types of this host: published at start and on SIGHUP, offered at each claim.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,6 +46,40 @@ enum rc types_reload(struct supervisor *sv, struct err *err)
 	sv->types = types;
 	log_info("job types loaded count=%zu", types.n);
 	return RC_OK;
+}
+
+/* Versions kept in memory; beyond that all are forgotten and read again. */
+#define PAST_MAX 32
+
+enum rc types_of(
+    struct supervisor *sv, const struct job *job, const struct jobtype **out, struct err *err)
+{
+	const struct jobtype *t = jobtype_find(&sv->types, job->job_type);
+	enum rc rc;
+
+	*out = t;
+	if (t && t->version == job->type_version)
+		return RC_OK;
+	for (size_t i = 0; i < sv->past.n; i++) {
+		*out = &sv->past.list[i];
+		if ((*out)->version == job->type_version &&
+		    strcmp((*out)->name, job->job_type) == 0)
+			return RC_OK;
+	}
+	if (sv->past.n == PAST_MAX || !sv->past.list) {
+		arena_clear(&sv->past_arena);
+		sv->past.n = 0;
+		sv->past.list = arena_alloc(&sv->past_arena, PAST_MAX * sizeof *sv->past.list);
+	}
+	rc = jobtype_load_version(sv->db, job->job_type, job->type_version, &sv->past_arena,
+	    &sv->past.list[sv->past.n], err);
+	if (rc == RC_NOTFOUND)
+		return err_set(err, RC_INVALID,
+		    "version %" PRId64 " of job type \"%s\", which this job was made with, is gone",
+		    job->type_version, job->job_type);
+	if (!rc)
+		*out = &sv->past.list[sv->past.n++];
+	return rc;
 }
 
 /* Attempts that the database does not know of any more, but that have processes. */

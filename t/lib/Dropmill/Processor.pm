@@ -27,7 +27,7 @@ sub new {
 	my $self = bless { dir => "$dir/state", top => $dir, owner => $$, pids => {}, wrap => $option{wrap} // [] },
 		$class;
 	my %config = (
-		database => 'dropmill.db', store => 'store', spool => 'spool', work => 'work', log_dir => 'log',
+		database => 'dropmill.db', store => 'store', spool => 'spool', work => 'work', secret_key => 'secret.key', log_dir => 'log',
 		run_dir => 'run', jobs_dir => 'jobs.d', scripts_dir => 'scripts', tools_dir => $build,
 		workers => 4, backoff => '50ms', %{ $option{config} // {} },
 	);
