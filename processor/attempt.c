@@ -24,6 +24,8 @@
 /* What a runner may take longer than it promised before it counts as hung. */
 #define RUNNER_SLACK_MS 1200
 #define OVERDUE_MS 60000
+/* What a dead runner leaves has this long to die by itself. */
+#define SETTLE_MS 200
 /* Entries of a work directory removed at once; the sweep takes the rest. */
 #define REMOVE_BUDGET 2000
 
@@ -200,17 +202,29 @@ bool attempt_reap(struct attempt *at)
 	if (at->pid > 0 && waitpid(at->pid, NULL, WNOHANG) == 0)
 		return false;
 	at->pid = -1;
-	if (!at->ended)
+	if (!at->ended) {
 		at->dying = true;
+		at->kill_ms = clock_boot_ms() + SETTLE_MS;
+	}
 	return true;
 }
 
 bool attempt_settle(struct attempt *at, const struct host *h)
 {
-	int64_t owner;
+	int64_t owner, now = clock_boot_ms();
+	int killed;
 
-	if (!at->dying || at->ended || workdir_alive(h->work, at->name, &owner))
+	if (!at->dying || at->ended)
 		return at->ended;
+	if (workdir_alive(h->work, at->name, &owner)) {
+		if (now < at->kill_ms)
+			return false;
+		killed = workdir_kill(h->work, at->name);
+		at->kill_ms = now + SETTLE_MS;
+		log_warn("killed what outlived its runner processes=%d job=%" PRId64, killed,
+		    at->job_id);
+		return false;
+	}
 	end_as(at, RUN_CRASHED, "");
 	return true;
 }

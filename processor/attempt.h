@@ -39,6 +39,7 @@ struct attempt {
 
 	bool ended; /* end is set and no process is left */
 	bool dying; /* the runner is gone without a word: wait for what it leaves */
+	int64_t kill_ms; /* dying: when what still lives is killed, on the clock of boot */
 	struct message_end end;
 	struct message_output *outputs;
 	size_t output_count, output_room;

@@ -26,6 +26,17 @@ static DIR *open_work(const struct supervisor *sv)
 	return dir;
 }
 
+/* Whether anything of an attempt lives, and whose it is. What outlives its processor is killed: its
+ * runner should have died with it. */
+static bool survives(const struct supervisor *sv, const char *name, int64_t *owner)
+{
+	if (!workdir_alive(sv->host.work, name, owner))
+		return false;
+	if (*owner && *owner != sv->worker_id && !worker_alive(sv->host.work, *owner))
+		workdir_kill(sv->host.work, name);
+	return true;
+}
+
 /* Processors that have attempts with living processes. */
 static size_t find_survivors(const struct supervisor *sv, int64_t *owners)
 {
@@ -35,7 +46,7 @@ static size_t find_survivors(const struct supervisor *sv, int64_t *owners)
 	for (struct dirent *e; dir && n < SURVIVORS_MAX && (e = readdir(dir));) {
 		int64_t owner;
 
-		if (workdir_valid(e->d_name) && workdir_alive(sv->host.work, e->d_name, &owner))
+		if (workdir_valid(e->d_name) && survives(sv, e->d_name, &owner))
 			owners[n++] = owner;
 	}
 	if (dir)
@@ -102,7 +113,7 @@ bool recover_clean(struct supervisor *sv)
 		int64_t owner;
 
 		if (!workdir_valid(e->d_name) || ours(sv, e->d_name) ||
-		    workdir_alive(sv->host.work, e->d_name, &owner))
+		    survives(sv, e->d_name, &owner))
 			continue;
 		/* A living processor clears up by itself; one without an owner is being made, or
 		 * never was finished. */

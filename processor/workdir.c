@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/str.h"
@@ -124,6 +126,54 @@ bool workdir_alive(int root, const char *name, int64_t *worker_id)
 	alive = held(fd) || (at && sscanf(at, "pidns %lld", &inode) == 1 && namespace_alive(inode));
 	close(fd);
 	return alive;
+}
+
+/* Whether one of a process's descriptors is this file, open for writing: those who only look at it
+ * (workdir_alive, in any processor) open it for reading. */
+static bool holds(const char *pid, const struct stat *file)
+{
+	char path[64];
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
+	dir = opendir(path);
+	for (struct dirent *e; dir && !found && (e = readdir(dir));) {
+		struct stat st, link;
+
+		found = fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && st.st_dev == file->st_dev &&
+			st.st_ino == file->st_ino &&
+			fstatat(dirfd(dir), e->d_name, &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+			(link.st_mode & S_IWUSR);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+int workdir_kill(int root, const char *name)
+{
+	char path[WORKDIR_NAME_SIZE + 8];
+	struct stat file;
+	int killed = 0;
+	DIR *proc;
+
+	snprintf(path, sizeof path, "%s/lock", name);
+	if (fstatat(root, path, &file, AT_SYMLINK_NOFOLLOW) < 0 || !(proc = opendir("/proc")))
+		return 0;
+	for (struct dirent *e; (e = readdir(proc));) {
+		pid_t pid = atoi(e->d_name);
+		/* Taken before the look, so that the one looked at is the one killed. */
+		int fd = pid > 0 && pid != getpid() ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+		if (fd < 0)
+			continue;
+		killed += holds(e->d_name, &file) &&
+			  syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
+		close(fd);
+	}
+	closedir(proc);
+	return killed;
 }
 
 struct removal {

@@ -36,6 +36,13 @@ enum rc workdir_make(int root, const char *name, int64_t worker_id, uid_t uid, g
  * dead. */
 bool workdir_alive(int root, const char *name, int64_t *worker_id);
 
+/* Kill whoever holds the lock of an attempt, other than ourselves, and so everything in its
+ * sandbox: bubblewrap's init is one of them. For what outlives its runner, which happens: the
+ * signal that a parent's death sends is ordered only after a fork, and bubblewrap, killed between
+ * the two, leaves an init that waits for ever to be told that it may go on. How many were killed.
+ */
+int workdir_kill(int root, const char *name);
+
 /* Remove it and what a command left in it, at most *budget entries, counted down. True: it is gone.
  * Never follows links. */
 bool workdir_remove(int root, const char *name, int *budget);

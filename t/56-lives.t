@@ -30,6 +30,51 @@ sub ends_once {
 	is(scalar @final, 1, "$name: exactly one ending") or diag explain $job->{history};
 }
 
+# A process that holds the lock of an attempt as bubblewrap's init does when bubblewrap itself was killed
+# before it told it to go on: a copy of the runner's descriptor, and nobody who tells it to die.
+sub orphan {
+	my ($p, $runner, $id) = @_;
+	my $lock = "$p->{dir}/work/" . $p->job($id)->{uuid} . '-' . $p->job($id)->{attempt} . '/lock';
+	my ($fd) = map { m{/(\d+)$} } grep { (readlink // '') eq $lock } glob "/proc/$runner/fd/*";
+	my $pidfd = syscall 434, $runner + 0, 0; # pidfd_open
+	my $copy = syscall 438, $pidfd, $fd + 0, 0; # pidfd_getfd
+	die "no lock of $runner at $lock: $!" if $copy < 0;
+	my $pid = fork // die $!;
+	if (!$pid) {
+		sleep 600;
+		require POSIX;
+		POSIX::_exit(0);
+	}
+	require POSIX;
+	POSIX::close($_) for $copy, $pidfd;
+	return $pid;
+}
+
+sub outlived {
+	my $p = processor();
+	my $pid = $p->start;
+	my $id = $p->submit('waits');
+	ok($p->step($id, qr/running/), 'a job runs');
+	my ($runner) = $p->runners($pid);
+	my $orphan = orphan($p, $runner, $id);
+	kill 'KILL', $runner;
+	ok(wait_until(10, sub { $p->job($id)->{attempt} == 2 }), 'what outlives a runner does not hold up its job') or diag $p->log;
+	ok(wait_until(5, sub { waitpid($orphan, 1) == $orphan }), 'and is killed');
+	like($p->log, qr/killed what outlived its runner processes=1 /, 'the log says so');
+
+	ok($p->step($id, qr/running/), 'it runs again');
+	$orphan = orphan($p, $p->runners($pid), $id);
+	$p->kill_it(KILL => $pid);
+	my $begin = time;
+	$pid = $p->start;
+	ok(wait_until(20, sub { $p->job($id)->{attempt} == 3 }), 'nor what outlives a processor');
+	cmp_ok(time - $begin, '<', 40, 'long before the lease ends');
+	ok(wait_until(5, sub { waitpid($orphan, 1) == $orphan }), 'it is killed too');
+	$p->write("$p->{dir}/scripts/go", '');
+	is($p->finished($id)->{status}, 'completed', 'the job completes');
+	ok(wait_until(20, sub { !$p->leftovers }), 'no work directory is left');
+}
+
 sub killed_runner {
 	my ($user) = @_;
 	my $p = processor($user);
@@ -168,6 +213,10 @@ for my $user (@user) {
 	subtest "a killed processor ($name)" => sub { killed_processor($user) };
 	subtest "a processor that is stopped ($name)" => sub { handed_back($user) };
 	subtest "a processor that freezes ($name)" => sub { frozen_processor($user) };
+}
+SKIP: {
+	skip 'a copy of the descriptor of a runner needs root', 1 if $> != 0;
+	subtest 'what outlives a runner or a processor' => \&outlived;
 }
 subtest 'job types are read again' => sub { reload(undef) };
 
