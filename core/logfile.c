@@ -112,6 +112,7 @@ static enum rc read_part(int fd, const struct logfile_shape *s, int64_t from, si
 		return err_sys(err, "cannot read a log");
 	out->len += (size_t)n;
 	part->next = part->from + n;
+	part->gap = s->cut && part->next == s->head;
 	return RC_OK;
 }
 

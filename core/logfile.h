@@ -46,6 +46,7 @@ enum rc logfile_shape(int fd, struct logfile_shape *out, struct err *err);
 struct logfile_part {
 	int64_t from, next, total;
 	int64_t left_out; /* bytes that were asked for and are not there any more */
+	bool gap;         /* what follows at `next` was left out */
 };
 
 /* Append up to `most` bytes from position `from` on; nothing at the end and behind it. RC_BUSY: it

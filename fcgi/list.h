@@ -49,10 +49,6 @@ enum rc job_row_html(struct app *app, struct request *r, struct response *resp,
 enum rc job_full_view(
     struct app *app, struct request *r, const struct job *job, struct view **out, struct err *err);
 
-/* The last attempts at a job, newest first, with what is kept of their logs. page_log.c */
-struct view *job_attempts_view(struct app *app, struct arena *a, const struct job *job,
-    const struct job_event *events, size_t n);
-
 /* Members of a whole page; refresh: seconds, 0 for none. */
 void page_view(const struct request *r, struct view *v, const char *title, int refresh);
 

@@ -3,9 +3,12 @@
  */
 #include "core/clock.h"
 #include "fcgi/list.h"
+#include "fcgi/logview.h"
 #include "fcgi/pages.h"
 
 #define REFRESH_SECONDS 2
+/* Of the log, on the page. */
+#define LAST_LINES 12
 
 static void put_history(struct arena *a, struct view *v, const struct job_event *events, size_t n)
 {
@@ -63,9 +66,11 @@ enum rc job_full_view(
 }
 
 static enum rc answer_page(struct app *app, struct request *r, struct response *resp,
-    const struct job *job, const char *tag, struct err *err)
+    const struct log_source *log, const char *tag, struct err *err)
 {
-	struct view *page = view_obj(r->arena), *v;
+	const struct job *job = log->job;
+	struct view *page = view_obj(r->arena), *v,
+		    *lines = log_last_lines(r->arena, log, LAST_LINES);
 	const struct jobtypes *types;
 	enum rc rc = job_full_view(app, r, job, &v, err);
 
@@ -75,36 +80,55 @@ static enum rc answer_page(struct app *app, struct request *r, struct response *
 		return rc;
 	job_view_page(r->arena, v, job, types);
 	view_put(page, "job", v);
+	if (lines)
+		view_put(v, "last_lines", lines);
 	view_str(page, "tag", tag);
 	page_view(r, page, job->name, job_status_final(job->status) ? 0 : REFRESH_SECONDS);
 	return response_html(app, resp, PAGE_JOB, page, err);
 }
 
+/* The version tells of everything but the log, which grows without it. */
+static enum rc answer_job(struct app *app, struct request *r, struct response *resp,
+    const struct log_source *log, int64_t version, struct err *err)
+{
+	struct view *answer = view_obj(r->arena), *v;
+	enum want want = request_want(r);
+	int64_t said = want == WANT_FRAGMENT ? 0 : log->total;
+	char tag[TAG_SIZE];
+	enum rc rc;
+
+	tag_make(app, r, version,
+	    arena_printf(r->arena, "job %s %d %lld", log->job->uuid, (int)want, (long long)said),
+	    tag);
+	if (tag_unchanged(r, resp, tag))
+		return RC_OK;
+	if (want == WANT_FRAGMENT)
+		return job_row_html(app, r, resp, log->job, err);
+	if (want == WANT_PAGE)
+		return answer_page(app, r, resp, log, tag, err);
+	rc = job_full_view(app, r, log->job, &v, err);
+	if (rc != RC_OK)
+		return rc;
+	view_put(answer, "job", v);
+	response_json(resp, answer);
+	return RC_OK;
+}
+
 enum rc page_job_show(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	const char *key = request_capture(r, "job");
-	struct view *answer = view_obj(r->arena), *v;
-	enum want want = request_want(r);
-	char tag[TAG_SIZE];
+	struct log_source log;
 	struct job job;
 	int64_t version;
 	enum rc rc = project_version(app->db, &r->scope, &version, err);
 
 	if (rc == RC_OK)
 		rc = job_find(app->db, &r->scope, key, r->arena, &job, err);
+	if (rc == RC_OK)
+		rc = log_source_open(app, &job, 0, &log, err);
 	if (rc != RC_OK)
 		return rc;
-	tag_make(app, r, version, arena_printf(r->arena, "job %s %d", job.uuid, (int)want), tag);
-	if (tag_unchanged(r, resp, tag))
-		return RC_OK;
-	if (want == WANT_FRAGMENT)
-		return job_row_html(app, r, resp, &job, err);
-	if (want == WANT_PAGE)
-		return answer_page(app, r, resp, &job, tag, err);
-	rc = job_full_view(app, r, &job, &v, err);
-	if (rc != RC_OK)
-		return rc;
-	view_put(answer, "job", v);
-	response_json(resp, answer);
-	return RC_OK;
+	rc = answer_job(app, r, resp, &log, version, err);
+	log_source_close(&log);
+	return rc;
 }

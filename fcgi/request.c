@@ -235,6 +235,11 @@ enum want request_want(const struct request *r)
 	return html || (r->method & METHOD_SAFE) ? WANT_PAGE : WANT_JSON;
 }
 
+bool request_accepts_html(const struct request *r)
+{
+	return accept_quality(request_param(r, PARAM_ACCEPT), "text/html") > 0;
+}
+
 const char *request_media_type(const struct request *r)
 {
 	const char *s = request_param(r, PARAM_CONTENT_TYPE);

@@ -114,6 +114,9 @@ const char *request_param(const struct request *r, enum request_param p);
  * page only for those who say that they take HTML: curl gets JSON. */
 enum want request_want(const struct request *r);
 
+/* Whether the client says that it takes HTML; curl does not. */
+bool request_accepts_html(const struct request *r);
+
 /* The media type of Content-Type, lower case, without parameters, in the arena; "" if none. */
 const char *request_media_type(const struct request *r);
 

@@ -38,9 +38,13 @@ static const struct input action_inputs[] = {
     {0},
 };
 
+static const char *const log_formats[] = {"text", NULL};
+
 static const struct input log_inputs[] = {
     {"from", INPUT_INT, 0, INT64_MAX, .doc = "byte to begin at; answers with at most 256 KiB"},
     {"attempt", INPUT_INT, 1, INT64_MAX, .doc = "of which attempt; without it the last"},
+    {"format", INPUT_WORD, .words = log_formats, .doc = "text: the whole file, to be kept"},
+    {"style", INPUT_TEXT, 1, 64, .doc = "of a view: colours in which it begins, as SGR has them"},
     {0},
 };
 

@@ -21,6 +21,7 @@
 static const char *const names[TEMPLATE_MAX] = {
     [PAGE_HOME] = "page_home",
     [PAGE_JOB] = "page_job",
+    [PAGE_LOG] = "page_log",
     [PAGE_ERROR] = "page_error",
     [FRAGMENT_TABLE] = "fragment_table",
     [FRAGMENT_ROW] = "fragment_row",

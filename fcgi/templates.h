@@ -12,6 +12,7 @@
 enum template_id {
 	PAGE_HOME,
 	PAGE_JOB,
+	PAGE_LOG,
 	PAGE_ERROR,
 	FRAGMENT_TABLE,
 	FRAGMENT_ROW,

@@ -65,7 +65,7 @@ subtest 'text' => sub {
 	is($web->request(GET => '/jobs/999/log')->{status}, 404, 'no log of no job');
 	past($job, 17, processing => 4, undef);
 	is(get($job, '?attempt=1')->{status}, 404, 'the log of an early attempt is not kept');
-	is(get($job, '?attempt=1', accept => 'application/json')->{json}{field}, 'attempt', 'says which input');
+	like(get($job, '?attempt=1', accept => 'application/json')->{json}{detail}, qr/attempt 1 is not kept/, 'says why');
 	is(get($job, '?attempt=2')->{headers}{'x-accel-redirect'}, "$base-2", 'that of the last 16 are');
 };
 
@@ -117,7 +117,113 @@ subtest 'a log that was cut' => sub {
 	is($answer->{content}, "the tail\n", 'then the tail');
 	is_deeply([@{ $answer->{headers} }{qw(x-log-from x-log-next x-log-end)}], [991, 1000, 1], 'in its place');
 	is(get($job, '?from=995')->{content}, "tail\n", 'by position');
+	my $log = get($job, '?from=0', accept => 'application/json')->{json}{log};
+	is_deeply([@$log{qw(next is_end)}], [5, JSON::PP::false], 'as a view: the head');
+	$log = get($job, '?from=5', accept => 'application/json')->{json}{log};
+	is_deeply([@$log{qw(from next left_out left_out_text is_end)}], [991 + 9, 1000, 986, '986 B', JSON::PP::true], 'what is left out');
 	is(get($job, '?from=1000')->{status}, 204, 'its end');
+};
+
+my @json = (accept => 'application/json');
+my @html = (accept => 'text/html,application/xhtml+xml,*/*;q=0.8');
+sub flat { return join '', map { $_->{class} ? "<$_->{class}|$_->{text}>" : $_->{text} } @{ $_[0] } }
+
+subtest 'as a view' => sub {
+	my $job = new_job();
+	my $empty = get($job, '', @json)->{json}{log};
+	is_deeply([@$empty{qw(attempt from next size is_live)}], [0, 0, 0, 0, JSON::PP::false], 'nothing yet');
+	like(get($job, '', @html)->{content}, qr/It has not said anything\./, 'says so');
+	past($job, 1, pending => 1, undef, processing => 2, undef);
+	write_log($job, 1, "one\n\e[31mtwo\nthree");
+	my $answer = get($job, '', @json);
+	my $log = $answer->{json}{log};
+	is(flat($log->{lines}), "one\n<f1|two>\n", 'lines that have ended');
+	is(flat($log->{line}), '<f1|three>', 'and the one that has not');
+	is_deeply([@$log{qw(from next size style status is_end)}], [0, 13, 18, '38;5;1', 'processing', JSON::PP::false], 'figures');
+	is(get($job, '', @json, if_none_match => $answer->{headers}{etag})->{status}, 304, 'unchanged: 304');
+	$answer = get($job, "?from=13&style=38;5;1", @json);
+	is(flat($answer->{json}{log}{line}), '<f1|three>', 'the next part begins with it');
+	write_log($job, 1, "one\n\e[31mtwo\nthree\e[0m\nfour\n");
+	my $next = get($job, "?from=13&style=38;5;1", @json, if_none_match => $answer->{headers}{etag});
+	is($next->{status}, 200, 'changed');
+	is(flat($next->{json}{log}{lines}), "<f1|three>\nfour\n", 'in its colours');
+	is(get($job, "?style=$_", @json)->{status}, 422, "no style: $_") for qw(x 1m %1b[1m), '1' x 65;
+	past($job, 1, pending => 1, undef, processing => 2, undef, failed => 3, undef);
+	$log = get($job, '?from=27', @json)->{json}{log};
+	is_deeply([@$log{qw(is_end is_live status)}], [JSON::PP::true, JSON::PP::false, 'failed'], 'the end is told');
+	# what is shown first
+	write_log($job, 1, join '', map { sprintf "line %10d\n", $_ } 0 .. 9999);
+	$log = get($job, '', @json)->{json}{log};
+	is($log->{size}, 160000, 'a long one');
+	like(flat($log->{lines}), qr/^line       5904\n.*line       9999\n\z/s, 'the last 64 KiB of it, from a line on');
+	is($log->{from}, 5904 * 16, 'where that is');
+	my $page = get($job, '', @html)->{content};
+	like($page, qr/>line       5904\n.*line       9999\n</s, 'on the page too');
+	my ($earlier) = $page =~ /href="([^"]*)">Earlier/;
+	$earlier =~ s/&amp;/&/g;
+	like($web->request(GET => $earlier, @html)->{content}, qr/>line       1808\n.*line       5903\n<.*>Later</s, 'and the part before');
+	like(get($job, '?from=0', @html)->{content}, qr/>line          0\n/, 'and the beginning');
+	unlike(get($job, '?from=0', @html)->{content}, qr/>Earlier</, 'before which there is nothing');
+	my ($text, $from, $style, $parts) = ('', 0, '', 0);
+	until ($from == 160000 || ++$parts > 9) {
+		$log = get($job, "?from=$from&style=$style", @json)->{json}{log};
+		$text .= flat($log->{lines});
+		($from, $style) = @$log{qw(next style)};
+	}
+	is($text, join('', map { sprintf "line %10d\n", $_ } 0 .. 9999), 'all parts are the whole');
+};
+
+subtest 'who gets what' => sub {
+	my $job = new_job();
+	past($job, 2, pending => 1, undef, processing => 2, undef, failed => 3, 'no', pending => 4, undef, processing => 5, undef);
+	write_log($job, $_, "x\n") for 1, 2;
+	for my $case (['curl', '*/*'], ['nothing said', undef], ['text', 'text/plain']) {
+		my ($name, $accept) = @$case;
+		my $answer = get($job, '', accept => $accept);
+		like($answer->{headers}{'content-type'}, qr{^text/plain}, "$name: text");
+		ok($answer->{headers}{'x-accel-redirect'}, "$name: from nginx");
+	}
+	my $page = get($job, '', @html);
+	like($page->{headers}{'content-type'}, qr{^text/html}, 'a browser: a page');
+	like($page->{content}, qr/http-equiv="refresh"/, 'which is loaded again without JavaScript');
+	is(get($job, '', @html, if_none_match => $page->{headers}{etag})->{status}, 304, 'for nothing if there is nothing new');
+	like($page->{content}, qr{aria-current="page">Attempt 2}, 'of the last attempt');
+	my $first = get($job, '?attempt=1', @html)->{content};
+	like($first, qr{aria-current="page" title="no">Attempt 1}, 'or another');
+	unlike($first, qr/http-equiv="refresh"|data-live/, 'which has ended');
+	my ($download) = $page->{content} =~ /href="([^"]*format=text)"/;
+	my $answer = $web->request(GET => $download =~ s/&amp;/&/gr, @html);
+	is($answer->{headers}{'content-disposition'}, q{attachment; filename="a.txt.attempt-2.log"; filename*=UTF-8''a.txt.attempt-2.log},
+		'a download');
+	ok($answer->{headers}{'x-accel-redirect'}, 'from nginx');
+	like($web->request(GET => "/jobs/$job->{uuid}", @html)->{content}, qr{class="log wrap"[^>]*><div>x\n</div>.*The whole log}s,
+		'the page of a job shows the last lines');
+};
+
+subtest 'hostile bytes' => sub {
+	my $job = new_job();
+	past($job, 1, pending => 1, undef, processing => 2, undef, failed => 3, undef);
+	for my $bytes ("</div></article><script>alert(1)</script><img src=x onerror=alert(1)>{{title}}{{{x}}}&amp;\n",
+		"\e]8;;javascript:alert(1)\e\\click\e]8;;\e\\\n", "\e[31m\"><script>\e[0m\n", "\0\1\2\xff\xfe\xe2\x80\xae\r\n" x 500,
+		"\xed\xa0\x80\xc0\xaf\xf5\x80\x80\x80" x 900, "\e[" x 40000, "\e]" . 'x' x 100000, "\r" x 70000, "\n" x 70000,
+		'x' x 200000, "\e[38;5;1ma\e[38;5;2mb" x 5000, join('', map { chr } 0 .. 255) x 300) {
+		write_log($job, 1, $bytes);
+		my $page = get($job, '?from=0', @html);
+		is($page->{status}, 200, 'a page of ' . length $bytes);
+		my ($log) = $page->{content} =~ m{<span id="log-lines">(.*)</span></div></div>\s*<button}s or fail('the log is in its place');
+		$log =~ s{</?span(?: class="[a-z0-9 ]+")?>|<span id="log-line">}{}g;
+		unlike($log, qr/[<>]/, 'nothing else is markup');
+		unlike($log, qr/[\0-\x08\x0b-\x1f\x7f]/, 'no control characters');
+		ok(utf8::decode(my $copy = $log), 'UTF-8');
+		my ($from, $parts) = (0, 0);
+		while ($parts++ < 20) {
+			my $part = get($job, "?from=$from", @json)->{json}{log};
+			last if $part->{is_end};
+			cmp_ok($part->{next}, '>', $from, 'gets on') or last;
+			$from = $part->{next};
+		}
+		cmp_ok($parts, '<', 20, 'comes to its end');
+	}
 };
 
 subtest 'attempts' => sub {

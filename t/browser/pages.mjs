@@ -34,6 +34,8 @@ const broken = await upload('<b>broken.bin', 'x', 'broken');
 await Promise.all([ended(csv.uuid), ended(text.uuid), ended(broken.uuid, 'failed')]);
 const running = await upload('a very long name that goes on and on, as names of files sometimes do, v3 (copy).bin', 'x', 'endless');
 await ended(running.uuid, 'processing');
+const talk = await upload('talk.bin', 'x', 'talk');
+await ended(talk.uuid, 'processing');
 const stopped = await upload('stopped.bin', 'x', 'endless');
 await fetch(`${process.env.DROPMILL_URL}/jobs/${stopped.uuid}/cancel`, { method: 'POST' });
 await until(async () => (await job(running.uuid)).progress > 0);
@@ -43,6 +45,9 @@ await look('nomatch', '/?status=completed&q=zebra');
 await look('completed', `/jobs/${csv.uuid}`);
 await look('failed', `/jobs/${broken.uuid}`);
 await look('processing', `/jobs/${running.uuid}`);
+await look('log', `/jobs/${talk.uuid}/log`);
+await look('talking', `/jobs/${talk.uuid}`);
+await fetch(`${process.env.DROPMILL_URL}/jobs/${talk.uuid}/cancel`, { method: 'POST' });
 await look('missing', '/jobs/99999');
 await look('question', '/', async (page) => {
 	await page.locator('button.delete').first().click();

@@ -24,6 +24,16 @@ my %type = (
 		echo '30% turning the wheel'
 		while :; do sleep 1; done
 		END
+	talk => <<~'END',
+		i=0
+		while [ $i -lt 300 ]; do echo "line $i of the log"; i=$((i+1)); done
+		printf 'plain, \033[31mred\033[0m, \033[1;32mbold green\033[0m, \033[38;5;208morange\033[0m, \033[7minverse\033[0m, '
+		printf '\033[4munderlined\033[0m, \033[97;44mwhite on blue\033[0m, \033[30;103mblack on yellow\033[0m\n'
+		printf '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">\n'
+		printf 'junk \000\001\377\342\200\256 and a long line: %01000d\n' 0
+		printf 'working  1%%\rworking 50%%\rworking 99%%\n'
+		while :; do echo "tick $(date +%s%3N)"; sleep 0.7; done
+		END
 	broken => <<~'END',
 		echo 'no licence left' >&2
 		exit 1
