@@ -55,7 +55,7 @@ sub state_with_types {
 	for my $name (sort keys %type) {
 		put("$dir/state/scripts/$name", "#!/bin/sh\n$type{$name}", 0755);
 		put("$dir/state/jobs.d/$name.conf", "[job $name]\ntitle = \u$name\naccept = *\n"
-			. "command = $dir/state/scripts/$name {input} {output}\ntimeout = 5m\nattempts = 1\n", 0644);
+			. "command = $dir/state/scripts/$name {input} {output}\ntimeout = 1h\nattempts = 1\n", 0644);
 	}
 	return "$dir/state";
 }
