@@ -7,6 +7,7 @@
 #   cli/*.c        dropmill; cli/supervise.c alone is dropmill-supervise
 #   tools/NAME.c   dropmill-NAME each, with tools/lib/*.c; they draw from libcore.a only what they use
 #   t/unit/NAME.c  $(BUILD)/t/NAME      unit tests; t/fuzz/NAME.c: fuzz targets; bench/NAME.c: benchmarks
+#   t/helper/NAME.c  $(BUILD)/helper/NAME  programs that tests in Perl run; nothing of ours is linked in
 #
 # `make help` lists the targets. Variables: BUILD, CC, CFLAGS, SANITIZE=address,undefined, WERROR=1, V=1,
 # PORT and STATE for `make run`, T for `make fuzz`, TEST="t/80-run.t" for `make test`.
@@ -67,6 +68,7 @@ TOOLS_C := $(wildcard tools/*.c)
 TLIB_C  := $(wildcard tools/lib/*.c)
 UNIT_C  := $(wildcard t/unit/*.c)
 FUZZ_C  := $(filter-out t/fuzz/replay_main.c,$(wildcard t/fuzz/*.c))
+HELPER_C := $(wildcard t/helper/*.c)
 BENCH_C := $(wildcard bench/*.c)
 SCHEMA  := $(sort $(wildcard core/schema/*.sql))
 
@@ -92,6 +94,7 @@ PROGRAMS := $(if $(wildcard fcgi/main.c),$(BUILD)/dropmill-web) \
 UNITS    := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(UNIT_C))
 REPLAYS  := $(patsubst t/fuzz/%.c,$(BUILD)/t/replay-%,$(FUZZ_C))
 FUZZERS  := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_C))
+HELPERS  := $(patsubst t/helper/%.c,$(BUILD)/helper/%,$(HELPER_C))
 BENCHES  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(BENCH_C))
 
 .PHONY: build programs units benches help FORCE
@@ -99,7 +102,7 @@ build:
 	$(Q)scripts/deps run
 	$(Q)$(MAKE) programs
 programs: $(CORE_A) $(FCGI_A) $(PROC_A) $(PROGRAMS)
-units: $(UNITS) $(REPLAYS)
+units: $(UNITS) $(REPLAYS) $(HELPERS)
 benches: $(BENCHES)
 
 help:
@@ -199,6 +202,10 @@ $(REPLAYS): $(BUILD)/t/replay-%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/rep
 	$(call say,LINK,$@)
 	$(link) $(FCGI_LIBS) $(ALL_LIBS)
 	$(put)
+$(HELPERS): $(BUILD)/helper/%: $(BUILD)/obj/t/helper/%.o
+	$(call say,LINK,$@)
+	$(link)
+	$(put)
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(FCGI_A) $(PROC_A) $(TOOL_A) $(CORE_A)
 	$(call say,LINK,$@)
 	$(link) $(FCGI_LIBS) $(ALL_LIBS)
@@ -206,7 +213,7 @@ $(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(FCGI_A) $(PROC_A) $(TOOL_
 
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(CORE_O) $(FCGI_O) $(PROC_O) $(CLI_O) $(TLIB_O) \
-	$(call obj,fcgi/main.c processor/main.c cli/supervise.c $(TOOLS_C) $(UNIT_C) $(FUZZ_C) $(BENCH_C)))
+	$(call obj,fcgi/main.c processor/main.c cli/supervise.c $(TOOLS_C) $(UNIT_C) $(FUZZ_C) $(HELPER_C) $(BENCH_C)))
 
 # ---- tests -----------------------------------------------------------------------------------------
 .PHONY: test asan clean

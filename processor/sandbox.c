@@ -144,6 +144,10 @@ static void add_kernel(struct args *args, const struct sandbox *s)
 	ADD(args, "--perms", "1777", "--tmpfs", "/dev/shm");
 	add_number(args, "--size", s->memory_bytes / 2);
 	ADD(args, "--perms", "1777", "--tmpfs", "/tmp");
+	/* The first process is bubblewrap itself, without the filter and with descriptors of ours:
+	 * /proc/1/mem and /proc/1/fd would be the way to both. */
+	ADD(args, "--perms", "0555", "--size", "4096", "--tmpfs", "/proc/1", "--remount-ro",
+	    "/proc/1");
 }
 
 char **sandbox_argv(const struct sandbox *s, char *const *command, struct arena *a)
