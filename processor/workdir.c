@@ -193,7 +193,7 @@ static bool move_up(struct removal *r, int fd, const char *name)
 	return renameat2(fd, name, r->top, up, RENAME_NOREPLACE) == 0;
 }
 
-/* Empty the directory open at fd (which is taken); true when nothing is left. */
+/* Empty the directory open at fd (which is taken), but for the lock; true when nothing is left. */
 static bool empty(struct removal *r, int fd, int depth)
 {
 	DIR *dir = fdopendir(fd);
@@ -207,7 +207,8 @@ static bool empty(struct removal *r, int fd, int depth)
 		const char *name = e->d_name;
 		int sub;
 
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+		    (depth == 0 && strcmp(name, "lock") == 0))
 			continue;
 		if (--*r->budget < 0) {
 			done = false;
@@ -234,20 +235,22 @@ static bool empty(struct removal *r, int fd, int depth)
 
 bool workdir_remove(int root, const char *name, int *budget)
 {
-	int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
 	struct removal r = {.budget = budget};
 	bool done;
 
-	if (fd < 0)
+	r.top = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (r.top < 0)
 		return errno == ENOENT;
-	r.top = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	done = r.top >= 0 && empty(&r, fd, 0);
-	if (r.top >= 0)
-		close(r.top);
-	if (!done || r.moved)
-		return false;
-	return unlinkat(root, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+	do {
+		int fd = openat(r.top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		r.moved = false;
+		done = fd >= 0 && empty(&r, fd, 0);
+	} while (done && r.moved && *budget > 0);
+	/* Last of all: as long as anything is left it must be known whose it was. */
+	done = done && !r.moved && (unlinkat(r.top, "lock", 0) == 0 || errno == ENOENT);
+	close(r.top);
+	return done && (unlinkat(root, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
 }
 
 static char *worker_name(int64_t worker_id, char out[static 64])
