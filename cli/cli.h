@@ -36,6 +36,9 @@ int cmd_types(int argc, char **argv);
 /* Pause or resume the types named: part of `types`. */
 int cmd_types_pause(int n, char **names, bool pause);
 
+/* Verbs of verbs that have a file of their own. */
+int job_set(int argc, char **argv);
+
 /* How verbs with verbs of their own are used. */
 extern const char job_usage[], submit_usage[], types_usage[];
 

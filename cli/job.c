@@ -19,7 +19,9 @@
 
 const char job_usage[] =
     "job list [--status STATUS] [--type TYPE] [--search TEXT] [--limit N] [--oldest]\n"
-    "       dropmill job show|pause|resume|cancel|retry|rm JOB...";
+    "       dropmill job show|pause|resume|cancel|retry|rm JOB...\n"
+    "       dropmill job set JOB [--status STATUS] [--progress N] [--step TEXT] [--result TEXT]\n"
+    "                            [--error TEXT] [--reason TEXT]";
 
 /* ---- list
  * -------------------------------------------------------------------------------------------- */
@@ -357,6 +359,8 @@ int cmd_job(int argc, char **argv)
 
 	if (argc >= 2 && strcmp(argv[1], "list") == 0)
 		return list(argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "set") == 0)
+		return job_set(argc - 1, argv + 1);
 	if (argc < 3)
 		return cli_usage(job_usage);
 	for (int i = 2; i < argc; i++)

@@ -23,7 +23,7 @@ static const struct verb verbs[] = {
     {"config", cmd_config, "config print | get KEY | sample [KEY=VALUE...]",
 	"show the settings in force, or a commented file"},
     {"doctor", cmd_doctor, "doctor", "whether everything is there, right and running"},
-    {"job", cmd_job, job_usage, "list, show, cancel, retry, rm"},
+    {"job", cmd_job, job_usage, "list, show, pause, resume, cancel, retry, rm, set"},
     {"migrate", cmd_migrate, "migrate", "create the database or bring it up to date"},
     {"render", cmd_render, "render FILE [--partials DIR] < data.json",
 	"render a Mustache template with JSON data"},

@@ -160,6 +160,8 @@ static void print_explained(
 	char text[CLOCK_ISO_SIZE];
 
 	printf("type         %s, from %s\n", t->name, cli_clean(t->file));
+	if (t->manual)
+		printf("command      none: people and outside programs move its jobs\n");
 	print_words("command", argv);
 	for (; *environment; environment++)
 		printf("environment  %s\n", cli_clean(*environment));
@@ -242,10 +244,10 @@ static int explain(const char *name, int n, char **files, struct cli_params *giv
 	if (jobtype_argv(t, &run, &cli.arena, &argv, &err) != RC_OK)
 		return cli_report(&err);
 	environment = jobtype_environment(t, run.values, &cli.arena);
-	program = jobtype_program(cli_config(), argv[0], &cli.arena);
-	if (!program)
+	program = t->manual ? NULL : jobtype_program(cli_config(), argv[0], &cli.arena);
+	if (!program && !t->manual)
 		cli_complain("program is missing: %s", argv[0]);
-	else
+	else if (program)
 		argv[0] = program;
 	if (!cli.json) {
 		print_explained(t, argv, environment);

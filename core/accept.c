@@ -169,6 +169,7 @@ static enum rc add_job(
 	    .max_retries = type->attempts - 1,
 	    .params = params_json(&type->params, values, ac->arena),
 	    .sealed = sealed,
+	    .manual = type->manual,
 	};
 	return RC_OK;
 }

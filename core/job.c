@@ -41,7 +41,7 @@ static enum rc insert_job(
     struct db *db, const struct scope *sc, struct job_new *job, int64_t now, struct err *err)
 {
 	int64_t bytes = 0;
-	bool ready = job->run_at <= now;
+	bool ready = job->run_at <= now && !job->manual;
 	struct db_cursor cur;
 	enum rc rc;
 
@@ -54,7 +54,7 @@ static enum rc insert_job(
 		DB_TEXT(job->job_type), DB_INT(job->type_version), DB_INT(ready),
 		DB_INT(job->priority), DB_TEXT(job->params ? job->params : "{}"),
 		DB_INT(job->max_retries), DB_INT(job->run_at), DB_INT((int64_t)job->file_count),
-		DB_INT(bytes), DB_INT(now)),
+		DB_INT(bytes), DB_INT(now), DB_INT(job->manual)),
 	    err);
 	if (rc != RC_OK)
 		return rc;
@@ -114,6 +114,7 @@ void job_made(const struct scope *sc, const struct job_new *made, struct job *ou
 	    .priority = made->priority,
 	    .max_retries = made->max_retries,
 	    .type_version = made->type_version,
+	    .manual = made->manual,
 	    .run_at = made->run_at,
 	    .created_at = made->created_at,
 	    .updated_at = made->created_at,

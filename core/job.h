@@ -52,6 +52,7 @@ struct job {
 	int64_t run_at, created_at, updated_at, started_at, completed_at; /* wall ms; 0: not yet */
 	int64_t cpu_ms, peak_bytes, log_bytes;   /* of the last attempt; -1: not known */
 	int64_t files_in, files_out, size_bytes; /* how many, and bytes of the inputs */
+	bool manual; /* moved by hand: no processor takes it */
 };
 
 /* What to make. Files lie in the store already (core/store.h). Texts borrowed. */
@@ -60,6 +61,7 @@ struct job_new {
 	const char *sealed;                   /* its secrets (core/secret.h), or NULL */
 	int64_t type_version, priority, max_retries;
 	int64_t run_at; /* wall ms; 0: now */
+	bool manual;    /* of a type that is moved by hand (core/job_move.c) */
 	const struct file *files;
 	size_t file_count;
 	/* Filled by job_create. */
@@ -132,6 +134,30 @@ enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_acti
     const char *reason, struct err *err);
 enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct arena *a,
     struct file **gone, size_t *n, struct err *err);
+
+/*
+ * Move a job that no processor runs (a type with manual = yes), for people and outside programs: to
+ * another state by the transitions of core/job_state.h, and with news of it. NULL and -1 leave a
+ * member as it is.
+ */
+struct job_move {
+	bool by_status;
+	enum job_status status; /* the one it has already is no change */
+	int progress;           /* percent */
+	const char *step, *result;
+	const char *error;  /* with status failed, and only then: the cause */
+	const char *reason; /* for the history */
+};
+/* In a transaction of its own; durable when the state changed. RC_CONFLICT: the job is not one to
+ * be moved by hand, it has ended, or its state does not lead there (err says where it does).
+ * RC_INVALID: an error without status failed. */
+enum rc job_move(struct db *db, const struct scope *sc, int64_t id, const struct job_move *m,
+    struct err *err);
+
+/* The action that takes such a job to a state, JOB_ACTION_MAX if there is none. */
+enum job_action job_move_action(const struct job *job, enum job_status to);
+/* Names of the states that it may move to: none for a job that is not moved by hand. */
+struct view *job_moves_view(struct arena *a, const struct job *job);
 
 /* The job as every answer shows it: fields, `inputs` and `outputs` (those of files[] that are its
  * own), `actions` (names of what its state allows). Texts are borrowed from job and files. */

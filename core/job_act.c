@@ -19,8 +19,9 @@ struct lock {
 	char job_type[128], uuid[UUID_SIZE];
 	enum job_status status;
 	int64_t run_at;
-	bool ready, leased;
-	bool begun; /* the attempt that holds the lease is one the job stands by */
+	bool ready, leased, manual;
+	bool begun; /* the attempt that holds the lease, or the hand at work, is one the job stands
+		       by */
 };
 
 static enum rc lock_job(
@@ -41,6 +42,7 @@ static enum rc lock_job(
 	snprintf(l->uuid, sizeof l->uuid, "%s", db_text(&cur, 5, NULL));
 	l->run_at = db_int(&cur, 6);
 	l->begun = !db_null(&cur, 7);
+	l->manual = db_int(&cur, 8) != 0;
 	db_finish(&cur);
 	return RC_OK;
 }
@@ -81,8 +83,8 @@ static enum rc change(struct db *db, const struct scope *sc, int64_t id, const s
     enum job_action action, const char *reason, struct err *err)
 {
 	int64_t now = clock_wall_ms();
-	bool claimable =
-	    !l->leased && (action == JOB_RETRY || (action == JOB_RESUME && l->run_at <= now));
+	bool claimable = !l->leased && !l->manual &&
+			 (action == JOB_RETRY || (action == JOB_RESUME && l->run_at <= now));
 	struct job_change c = {
 	    .org_id = sc->org_id,
 	    .project_id = l->project_id,
@@ -108,22 +110,27 @@ static enum rc change(struct db *db, const struct scope *sc, int64_t id, const s
 	return rc;
 }
 
-enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_action action,
+enum rc job_act_within(struct db *db, const struct scope *sc, int64_t id, enum job_action action,
     const char *reason, struct err *err)
 {
 	struct lock l;
-	enum rc rc;
+	enum rc rc = lock_job(db, sc, id, &l, err);
 
-	rc = db_begin(db, err);
-	if (rc != RC_OK)
-		return rc;
-	rc = lock_job(db, sc, id, &l, err);
 	if (rc == RC_OK && job_next(l.status, action) == JOB_STATUS_MAX)
 		rc = refuse(l.status, action, err);
-	if (rc == RC_OK && action == JOB_RESUME && l.leased && l.begun)
+	if (rc == RC_OK && action == JOB_RESUME && (l.leased || l.manual) && l.begun)
 		action = JOB_THAW;
-	if (rc == RC_OK)
-		rc = change(db, sc, id, &l, action, reason, err);
+	return rc == RC_OK ? change(db, sc, id, &l, action, reason, err) : rc;
+}
+
+enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_action action,
+    const char *reason, struct err *err)
+{
+	enum rc rc = db_begin(db, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = job_act_within(db, sc, id, action, reason, err);
 	if (rc == RC_OK)
 		return db_commit_durable(db, err);
 	db_rollback(db);

@@ -306,6 +306,16 @@ static struct view *params(struct arena *a, const struct job *job)
 	return v;
 }
 
+struct view *job_moves_view(struct arena *a, const struct job *job)
+{
+	struct view *list = view_list(a);
+
+	for (enum job_status s = 0; job->manual && s < JOB_STATUS_MAX; s++)
+		if (job_move_action(job, s) != JOB_ACTION_MAX)
+			view_push_str(list, job_status_name(s));
+	return list;
+}
+
 struct view *job_view(struct arena *a, const struct job *job, const struct file *files, size_t n)
 {
 	struct view *v = view_obj(a), *inputs = view_list(a), *outputs = view_list(a);
@@ -346,5 +356,7 @@ struct view *job_view(struct arena *a, const struct job *job, const struct file 
 	view_put(v, "inputs", inputs);
 	view_put(v, "outputs", outputs);
 	view_put(v, "actions", action_list(a, job->status));
+	view_bool(v, "manual", job->manual);
+	view_put(v, "moves", job_moves_view(a, job));
 	return v;
 }

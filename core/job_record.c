@@ -102,6 +102,7 @@ void job_read(const struct db_cursor *cur, struct arena *a, struct job *out)
 	out->files_in = db_int(cur, c++);
 	out->files_out = db_int(cur, c++);
 	out->size_bytes = db_int(cur, c++);
+	out->manual = db_int(cur, c++) != 0;
 }
 
 void file_read(const struct db_cursor *cur, struct arena *a, struct file *out)

@@ -19,6 +19,10 @@ struct job_change {
 };
 enum rc job_record(struct db *db, const struct job_change *c, struct err *err);
 
+/* job_act inside the caller's transaction. */
+enum rc job_act_within(struct db *db, const struct scope *sc, int64_t id, enum job_action action,
+    const char *reason, struct err *err);
+
 /* The project shows something new: its version is counted up by the commit (core/tally.h). */
 enum rc job_bump(struct db *db, int64_t org_id, int64_t project_id, struct err *err);
 

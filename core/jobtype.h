@@ -35,11 +35,12 @@ struct jobtype {
 	const char *name, *title, *description, *file; /* file: the .conf it came from */
 	int64_t version;                               /* 0 until published */
 	const char **accept;  /* content types, extensions with a dot, or "*"; NULL-terminated */
-	const char **command; /* argv with placeholders; NULL-terminated */
+	const char **command; /* argv with placeholders; NULL-terminated; empty if manual */
 	const char **requires, **read; /* programs; extra read-only paths; NULL-terminated */
 	struct params params;
 	bool many; /* one job of all files that come together, else one job a file */
 	bool network, by_default;
+	bool manual;    /* no command: people and outside programs move its jobs */
 	bool paused;    /* nobody claims jobs of it; said by jobtype_load_db */
 	bool available; /* the command and every program of requires are there on some host */
 	enum jobtype_progress progress;

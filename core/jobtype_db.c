@@ -39,6 +39,7 @@ struct view *jobtype_view(const struct jobtype *t, struct arena *a)
 	view_put(v, "read", words(t->read, a));
 	view_bool(v, "network", t->network);
 	view_bool(v, "default", t->by_default);
+	view_bool(v, "manual", t->manual);
 	view_str(v, "progress", t->progress == JOBTYPE_PROGRESS_ITEMS ? "items" : "percent");
 	for (size_t i = 0; jobtype_retry_names[i]; i++)
 		if (t->retry_on & 1u << i)
@@ -111,6 +112,7 @@ enum rc jobtype_from_json(
 	    .read = read_words(v, "read", a),
 	    .network = read_bool(v, "network"),
 	    .by_default = read_bool(v, "default"),
+	    .manual = read_bool(v, "manual"),
 	    .timeout_ms = read_int(v, "timeout_ms"),
 	    .memory_bytes = read_int(v, "memory_bytes"),
 	    .output_max_bytes = read_int(v, "output_max_bytes"),
@@ -127,7 +129,8 @@ enum rc jobtype_from_json(
 		for (size_t i = 0; jobtype_retry_names[i]; i++)
 			if (strcmp(jobtype_retry_names[i], *retry) == 0)
 				t->retry_on |= 1u << i;
-	if (!t->name || !t->title || !t->description || !t->file || !t->command[0] || !t->accept[0])
+	if (!t->name || !t->title || !t->description || !t->file || !t->accept[0] ||
+	    !t->command[0] != t->manual)
 		return err_set(err, RC_INVALID, "definition of a job type is not complete");
 	return params_from_view(view_get(v, "params"), a, &t->params, err);
 }

@@ -224,6 +224,7 @@ static const struct key keys[] = {
     KEY(network, read_bool, network, 0, 0),
     KEY(default, read_bool, by_default, 0, 0),
     KEY(inputs, read_inputs, many, 0, 0),
+    KEY(manual, read_bool, manual, 0, 0),
     KEY(progress, read_progress, progress, 0, 0),
     KEY(retry_on, read_retry_on, retry_on, 0, 0),
     KEY(timeout, read_duration, timeout_ms, 1000, 30 * DAY),
@@ -244,6 +245,7 @@ static void set_defaults(struct jobtype *t, const char *name, const char *file)
 	    .name = name,
 	    .file = file,
 	    .description = "",
+	    .command = none,
 	    .requires = none,
 	    .read = none,
 	    .retry_on = RETRY_TEMPFAIL | RETRY_LOST,
@@ -293,12 +295,19 @@ struct section {
 static enum rc check_complete(const struct section *s, struct err *err)
 {
 	const struct jobtype *t = &s->t;
-	const char *missing = !t->title     ? "title"
-			      : !t->accept  ? "accept"
-			      : !t->command ? "command"
-					    : NULL;
+	const char *missing = !t->title                    ? "title"
+			      : !t->accept                 ? "accept"
+			      : !*t->command && !t->manual ? "command"
+							   : NULL;
 	struct err why;
 
+	if (t->manual && *t->command)
+		return ini_refuse(t->file, s->line, err,
+		    "[job %s] has a command and manual = yes: nobody would run it", t->name);
+	if (t->manual && t->by_default)
+		return ini_refuse(t->file, s->line, err,
+		    "[job %s] cannot be default and manual: uploads would wait for somebody",
+		    t->name);
 	if (missing)
 		return ini_refuse(t->file, s->line, err, "[job %s] has no %s", t->name, missing);
 	if (jobtype_command_check(t, &why) != RC_OK)

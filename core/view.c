@@ -240,6 +240,11 @@ const struct view *view_at(const struct view *list, size_t i)
 								: NULL;
 }
 
+const char *view_name(const struct view *obj, size_t i)
+{
+	return obj->type == VIEW_OBJ && i < obj->len ? obj->members[i].key : NULL;
+}
+
 size_t view_len(const struct view *v)
 {
 	return v ? v->len : 0;

@@ -57,6 +57,9 @@ int64_t view_number(const struct view *v);   /* of an integer; 0 of any other */
 /* Elements of a list, members of an object, bytes of a string; 0 of any other. */
 size_t view_len(const struct view *v);
 
+/* Name of an object's member number i; NULL behind the last. Borrowed. */
+const char *view_name(const struct view *obj, size_t i);
+
 /* Append the value as compact JSON: strings escaped, also < > & and U+2028/9, so the text may stand
  * anywhere. */
 void view_json(const struct view *v, struct buf *out);

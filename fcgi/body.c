@@ -48,6 +48,28 @@ enum rc body_form(struct request *r, struct response *resp, struct err *err)
 	return RC_OK;
 }
 
+enum rc body_json(struct request *r, struct response *resp, struct err *err)
+{
+	size_t len = r->content_length > 0 ? (size_t)r->content_length : 0;
+	char *text;
+
+	if (r->content_length > BODY_JSON_MAX)
+		return response_fail(
+		    resp, 413, NULL, err, "the body is larger than %d bytes", BODY_JSON_MAX);
+	if (strcmp(request_media_type(r), "application/json") != 0)
+		return response_fail(
+		    resp, 415, NULL, err, "this address takes an object as application/json");
+	text = arena_alloc(r->arena, len + 1);
+	if (read_full(&r->body, text, len) != (ssize_t)len)
+		return response_fail(resp, 400, NULL, err, "the body was cut off");
+	if (view_parse(r->arena, text, len, &r->json, err) != RC_OK)
+		return response_fail(resp, 400, NULL, err, "the body is not JSON: %s",
+		    arena_strdup(r->arena, err->text));
+	if (view_type(r->json) != VIEW_OBJ)
+		return response_fail(resp, 400, NULL, err, "the body is not a JSON object");
+	return RC_OK;
+}
+
 static enum rc copy_body(struct request *r, int fd, struct response *resp, struct err *err)
 {
 	static char block[262144];

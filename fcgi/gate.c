@@ -148,6 +148,8 @@ static enum rc check_body(
 		return RC_OK;
 	case BODY_FORM:
 		return body_form(r, resp, err);
+	case BODY_JSON:
+		return body_json(r, resp, err);
 	case BODY_FILE:
 		rc = check_upload(app, r->content_length, resp, err);
 		if (rc == RC_OK && app->spool_body && !*request_param(r, PARAM_BODY_FILE))
@@ -169,6 +171,8 @@ enum rc gate_pass(struct app *app, struct request *r, struct response *resp, str
 	rc = input_check(r->route->inputs, &r->query, r->arena, r->value, &field, err);
 	if (rc == RC_OK)
 		rc = input_check(r->route->inputs, &r->form, r->arena, r->value, &field, err);
+	if (rc == RC_OK && r->json)
+		rc = input_check_json(r->route->inputs, r->json, r->arena, r->value, &field, err);
 	if (rc == RC_INVALID)
 		rc = response_fail(resp, 422, field, err, "%s", arena_strdup(r->arena, err->text));
 	return rc;

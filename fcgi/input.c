@@ -113,3 +113,55 @@ enum rc input_check(const struct input *inputs, const struct pairs *pairs, struc
 	*field = NULL;
 	return RC_OK;
 }
+
+static const struct input *find_input(const struct input *inputs, const char *name)
+{
+	for (; inputs && inputs->name; inputs++)
+		if (strcmp(inputs->name, name) == 0)
+			return inputs;
+	return NULL;
+}
+
+/* A JSON value as the text that a form would have sent. */
+static enum rc as_pair(const struct input *in, const struct view *member, struct pair *p,
+    struct arena *a, struct err *err)
+{
+	bool number = in->type == INPUT_INT;
+
+	if (view_type(member) != (number ? VIEW_INT : VIEW_STR))
+		return err_set(
+		    err, RC_INVALID, "%s must be a %s", in->name, number ? "whole number" : "text");
+	p->name = in->name;
+	p->value =
+	    number ? arena_printf(a, "%lld", (long long)view_number(member)) : view_text(member);
+	p->value_len = number ? strlen(p->value) : view_len(member);
+	return RC_OK;
+}
+
+enum rc input_check_json(const struct input *inputs, const struct view *object, struct arena *a,
+    struct value *out, const char **field, struct err *err)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = view_name(object, i)); i++) {
+		const struct view *member = view_get(object, name);
+		const struct input *in = find_input(inputs, name);
+		struct pair p = {0};
+		enum rc rc;
+
+		*field = name;
+		if (!in)
+			return err_set(err, RC_INVALID, "%.60s is not taken here", name);
+		if (view_type(member) == VIEW_NULL)
+			continue;
+		if (out[in - inputs].given)
+			return err_set(err, RC_INVALID, "%s was given more than once", name);
+		rc = as_pair(in, member, &p, a, err);
+		if (rc == RC_OK)
+			rc = check_one(in, &p, a, &out[in - inputs], err);
+		if (rc != RC_OK)
+			return rc;
+	}
+	*field = NULL;
+	return RC_OK;
+}

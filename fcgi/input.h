@@ -9,6 +9,7 @@
 
 #include "core/arena.h"
 #include "core/rc.h"
+#include "core/view.h"
 #include "fcgi/query.h"
 
 struct value;
@@ -32,6 +33,12 @@ struct input {
 /* Check `pairs` against `inputs` (may be NULL) into out[], parallel to inputs; values that are set
  * already count as given before. RC_INVALID with the sentence, *field naming the input (static). */
 enum rc input_check(const struct input *inputs, const struct pairs *pairs, struct arena *a,
+    struct value *out, const char **field, struct err *err);
+
+/* The same for the members of a JSON object: numbers for INPUT_INT, texts for the others, null for
+ * what is not given; an empty text is given. A member that nobody declared is refused too (*field
+ * in the arena): who sends it expects something of it. */
+enum rc input_check_json(const struct input *inputs, const struct view *object, struct arena *a,
     struct value *out, const char **field, struct err *err);
 
 #endif

@@ -49,6 +49,13 @@ enum rc job_row_html(struct app *app, struct request *r, struct response *resp,
 enum rc job_full_view(
     struct app *app, struct request *r, const struct job *job, struct view **out, struct err *err);
 
+/* The history as every answer shows it. page_job.c */
+struct view *job_history_view(struct arena *a, const struct job_event *events, size_t n);
+
+/* What follows an action: the way back, the row, or the job. page_action.c */
+enum rc job_answer(
+    struct app *app, struct request *r, struct response *resp, const char *key, struct err *err);
+
 /* Members of a whole page; refresh: seconds, 0 for none. */
 void page_view(const struct request *r, struct view *v, const char *title, int refresh);
 

@@ -35,7 +35,7 @@ static void put_allowed(struct request *r, struct response *resp, enum job_statu
 	resp->why.allowed = list;
 }
 
-static enum rc answer_job(
+enum rc job_answer(
     struct app *app, struct request *r, struct response *resp, const char *key, struct err *err)
 {
 	struct view *answer = view_obj(r->arena), *v;
@@ -74,7 +74,7 @@ static enum rc act(struct app *app, struct request *r, struct response *resp,
 	if (rc != RC_OK)
 		return rc;
 	doorbell_ring(app->cfg);
-	return answer_job(app, r, resp, job.uuid, err);
+	return job_answer(app, r, resp, job.uuid, err);
 }
 
 enum rc page_job_retry(struct app *app, struct request *r, struct response *resp, struct err *err)

@@ -10,7 +10,7 @@
 /* Of the log, on the page. */
 #define LAST_LINES 12
 
-static void put_history(struct arena *a, struct view *v, const struct job_event *events, size_t n)
+struct view *job_history_view(struct arena *a, const struct job_event *events, size_t n)
 {
 	struct view *list = view_list(a);
 
@@ -25,7 +25,7 @@ static void put_history(struct arena *a, struct view *v, const struct job_event 
 		view_ref(e, "reason", events[i].reason);
 		view_push(list, e);
 	}
-	view_put(v, "history", list);
+	return list;
 }
 
 enum rc job_row_html(struct app *app, struct request *r, struct response *resp,
@@ -60,7 +60,7 @@ enum rc job_full_view(
 	if (rc != RC_OK)
 		return rc;
 	*out = job_view(r->arena, job, files, n);
-	put_history(r->arena, *out, events, event_count);
+	view_put(*out, "history", job_history_view(r->arena, events, event_count));
 	view_put(*out, "attempts", job_attempts_view(app, r->arena, job, events, event_count));
 	return RC_OK;
 }

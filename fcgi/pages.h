@@ -12,6 +12,8 @@ route_handler page_job_create;                                  /* page_upload.c
 route_handler page_job_show;                                    /* page_job.c */
 route_handler page_job_retry, page_job_cancel, page_job_delete; /* page_action.c */
 route_handler page_job_pause, page_job_resume;                  /* page_action.c */
+route_handler page_job_move;                                    /* api_job.c */
+route_handler api_job_show, api_job_move, api_job_statuses;     /* api_job.c */
 route_handler page_file_input, page_file_output;                /* page_file.c */
 route_handler page_job_log;                                     /* page_log.c */
 route_handler page_health_live, page_health_ready;              /* page_health.c */

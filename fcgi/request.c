@@ -225,6 +225,8 @@ enum want request_want(const struct request *r)
 	const char *accept = request_param(r, PARAM_ACCEPT);
 	int html = accept_quality(accept, "text/html");
 
+	if (r->segments && strcmp(r->segment[0], "api") == 0)
+		return WANT_JSON;
 	if (accept_quality(accept, "application/json") > html ||
 	    accept_quality(accept, "application/problem+json") > html)
 		return WANT_JSON;

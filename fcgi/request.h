@@ -15,6 +15,7 @@
 #include "core/arena.h"
 #include "core/job.h"
 #include "core/rc.h"
+#include "core/view.h"
 #include "fcgi/query.h"
 
 /* The parameters we read, in the order of their names in request.c. */
@@ -91,6 +92,7 @@ struct request {
 	const char *segment[SEGMENTS_MAX]; /* decoded, no ".", "..", NUL or empty one */
 	size_t segment_len[SEGMENTS_MAX], segments;
 	struct pairs query, form, cookies;
+	struct view *json; /* a body that the route takes as JSON; NULL: none */
 	int64_t content_length; /* -1: not given */
 	struct body_source body;
 	const char *spooled; /* a body file that we made ourselves; NULL: nginx did */
@@ -111,7 +113,8 @@ enum rc request_read(struct request *r, char *const *env, struct err *err);
 const char *request_param(const struct request *r, enum request_param p);
 
 /* JSON if the client likes it best, a fragment for htmx, else a page; what changes something is a
- * page only for those who say that they take HTML: curl gets JSON. */
+ * page only for those who say that they take HTML: curl gets JSON. Below /api/ it is always JSON.
+ */
 enum want request_want(const struct request *r);
 
 /* Whether the client says that it takes HTML; curl does not. */

@@ -38,6 +38,26 @@ static const struct input action_inputs[] = {
     {0},
 };
 
+/* Of a job that is moved by hand; a form has the way back besides. */
+#define MOVE_INPUTS                                                                     \
+	{"status", INPUT_STATUS, .doc = "the state it moves to"},                       \
+	    {"progress", INPUT_INT, 0, 100, .doc = "per cent"},                         \
+	    {"current_step", INPUT_TEXT, 0, 255, .doc = "what is being done"},          \
+	    {"result", INPUT_TEXT, 0, 2000, .doc = "what came of it, in one line"},     \
+	    {"error", INPUT_TEXT, 0, 2000, .doc = "why it failed, with status failed"}, \
+	    {"error_message", INPUT_TEXT, 0, 2000, .doc = "another name of error"},     \
+	{                                                                               \
+		"reason", INPUT_TEXT, 0, 500, .doc = "for the history"                  \
+	}
+
+static const struct input move_inputs[] = {MOVE_INPUTS, {0}};
+
+static const struct input move_form_inputs[] = {
+    MOVE_INPUTS,
+    {"back", INPUT_TEXT, 1, 2000, .doc = "path to return to when a form was posted"},
+    {0},
+};
+
 static const char *const log_formats[] = {"text", NULL};
 
 static const struct input log_inputs[] = {
@@ -71,12 +91,21 @@ const struct route routes[] = {
 	"let it go on"},
     {METHOD_POST, "/jobs/{job}/delete", page_job_delete, ROLE_MEMBER, BODY_FORM, action_inputs,
 	"delete the job with its files, for forms"},
+    {METHOD_POST, "/jobs/{job}/move", page_job_move, ROLE_MEMBER, BODY_FORM, move_form_inputs,
+	"move a job that is moved by hand, for forms"},
     {METHOD_GET, "/jobs/{job}/files/in/{name}", page_file_input, ROLE_VIEWER, BODY_NONE, NULL,
 	"download an input"},
     {METHOD_GET, "/jobs/{job}/files/out/{path}", page_file_output, ROLE_VIEWER, BODY_NONE, NULL,
 	"download an output"},
     {METHOD_GET, "/jobs/{job}/log", page_job_log, ROLE_VIEWER, BODY_NONE, log_inputs,
 	"what the job has written"},
+    {METHOD_GET, "/api/jobs/{job}", api_job_show, ROLE_VIEWER, BODY_NONE, NULL, "one job"},
+    {METHOD_PATCH, "/api/jobs/{job}", api_job_move, ROLE_MEMBER, BODY_JSON, move_inputs,
+	"move a job that is moved by hand: state, progress, step, result"},
+    {METHOD_DELETE, "/api/jobs/{job}", page_job_delete, ROLE_MEMBER, BODY_NONE, action_inputs,
+	"delete the job with its files"},
+    {METHOD_GET, "/api/jobs/{job}/statuses", api_job_statuses, ROLE_VIEWER, BODY_NONE, NULL,
+	"the history of a job, oldest first"},
     {METHOD_GET, "/healthz", page_health_live, ROLE_NOBODY, BODY_NONE, NULL,
 	"whether this process answers"},
     {METHOD_GET, "/readyz", page_health_ready, ROLE_NOBODY, BODY_NONE, NULL,

@@ -270,6 +270,28 @@ is(scalar(@left = glob "$dir/state/store/??/*"), 2, 'and its file is gone');
 ($code, $out) = dropmill(@c, 'check');
 is($code, 0, 'database and store agree');
 
+# ---- jobs moved by hand ---------------------------------------------------------------------------------
+($code, $out) = dropmill(@c, '--json', 'types', 'explain', 'manual', 'x');
+sql(sprintf "INSERT INTO job_types VALUES ('manual', 1, 1, 1, '%s', 0)", $out =~ s/'/''/gr);
+($code, $out) = dropmill(@c, 'submit', '--json', '--type', 'manual', $text);
+my $hand = decode_json($out)->{jobs}[0]{id};
+($code, $out) = dropmill(@c, 'job', 'set', $hand, '--status', 'RUNNING', '--progress', 30, '--step', 'sifting');
+is("$code $out", "0 $hand processing, 30%\n", 'set');
+($code, $out) = dropmill(@c, 'job', 'set', '--json', $hand, '--status', 'failed', '--error', 'no flour');
+is_deeply([@{ decode_json($out)->{job} }{qw(status error progress)}], ['failed', 'no flour', 30], 'as JSON');
+($code, $out, $err) = dropmill(@c, 'job', 'set', $hand, '--status', 'completed');
+is($code, 1, 'what the state does not allow');
+like($err, qr/a job that is failed cannot become completed; it can become: pending/, 'and why');
+($code, $out, $err) = dropmill(@c, 'job', 'set', 1, '--progress', 3);
+is($code, 1, "a processor's job");
+like($err, qr/are moved by a processor/, 'is not moved so');
+for (['--progress', 101], ['--status', 'odd'], ['--step', "a\nb"], ['--reason', 'x'], []) {
+	($code) = dropmill(@c, 'job', 'set', $hand, @$_);
+	is($code, 64, "64: set @$_");
+}
+($code, $out) = dropmill(@c, 'check');
+is($code, 0, 'database and store agree');
+
 # ---- seed ---------------------------------------------------------------------------------------------
 my $before = sql('SELECT COUNT(*) FROM jobs');
 ($code, $out) = dropmill(@c, 'seed', 100);

@@ -17,6 +17,10 @@ sub another {
 	return $web->request(PUT => '/jobs/upload/b.txt', body => "more\n")->{json}{jobs}[0]{uuid};
 }
 
+sub by_hand {
+	return $web->request(PUT => '/jobs/upload/c.txt?type=manual', body => "more\n")->{json}{jobs}[0]{uuid};
+}
+
 # method and pattern => [ sub that makes the request, status, content type ]
 my $json = qr{^application/json$};
 my $html = qr{^text/html; charset=utf-8$};
@@ -45,6 +49,15 @@ my %row = (
 	'GET /jobs/{job}/files/out/{path}' =>
 		[sub { $web->request(GET => "/jobs/$job/files/out/x/y.txt") }, 404, $html],
 	'GET /jobs/{job}/log' => [sub { $web->request(GET => "/jobs/$job/log") }, 200, qr{^text/plain; charset=utf-8$}],
+	'POST /jobs/{job}/move' =>
+		[sub { $web->request(POST => '/jobs/' . by_hand() . '/move', accept => 'text/html',
+			content_type => 'application/x-www-form-urlencoded', body => 'status=processing') }, 303, undef],
+	'GET /api/jobs/{job}' => [sub { $web->request(GET => "/api/jobs/$job", accept => 'text/html') }, 200, $json],
+	'PATCH /api/jobs/{job}' =>
+		[sub { $web->request(PATCH => '/api/jobs/' . by_hand(), content_type => 'application/json', body => '{"status":"running"}') },
+		200, $json],
+	'DELETE /api/jobs/{job}' => [sub { $web->request(DELETE => '/api/jobs/' . another()) }, 204, undef],
+	'GET /api/jobs/{job}/statuses' => [sub { $web->request(GET => "/api/jobs/$job/statuses") }, 200, $json],
 	'GET /healthz' => [sub { $web->request(GET => '/healthz') }, 200, $json],
 	'GET /readyz' => [sub { $web->request(GET => '/readyz') }, 503, $json],
 );
@@ -53,7 +66,7 @@ my %known;
 for (split /\n/, $web->run("$ENV{BUILD}/dropmill-web", '--routes')) {
 	my ($methods, $pattern, $access, $body, $doc) = split /\t/;
 	like($access, qr/^(?:public|viewer|member|admin|operator)$/, "$pattern has an access");
-	like($body, qr/^(?:none|form|file)$/, "$pattern has a body policy");
+	like($body, qr/^(?:none|form|json|file)$/, "$pattern has a body policy");
 	ok(length $doc, "$pattern says what it is for");
 	for my $method (split /, /, $methods) {
 		$known{"$method $pattern"} = 1;
@@ -75,7 +88,7 @@ for my $name (sort keys %row) {
 }
 
 # A trailing slash changes nothing; HEAD is GET without the body.
-for my $path ('/jobs/table', "/jobs/$job", "/jobs/$job/log", '/healthz') {
+for my $path ('/jobs/table', "/jobs/$job", "/jobs/$job/log", "/api/jobs/$job", "/api/jobs/$job/statuses", '/healthz') {
 	my ($plain, $slash, $head) = map { $web->request(@$_) } [GET => $path], [GET => "$path/"], [HEAD => $path];
 	is($slash->{status}, $plain->{status}, "$path/ is $path");
 	is($head->{status}, $plain->{status}, "HEAD $path");

@@ -57,6 +57,25 @@ static const char *join(const char *const *list)
 	return s;
 }
 
+static void by_hand(void **state)
+{
+	struct jobtype t = one(HEAD "manual = yes\n"), again;
+	struct config cfg = {.tools_dir = "/nowhere", .scripts_dir = "/nowhere"};
+	struct buf text;
+	struct err err;
+
+	(void)state;
+	assert_true(t.manual);
+	assert_null(t.command[0]);
+	assert_null(jobtype_missing(&cfg, &t, &arena));
+	buf_init(&text);
+	view_json(jobtype_view(&t, &arena), &text);
+	assert_int_equal(jobtype_from_json(text.data, text.len, &arena, &again, &err), RC_OK);
+	assert_true(again.manual);
+	assert_false(one(HEAD "command = true\n").manual);
+	buf_release(&text);
+}
+
 static void every_key(void **state)
 {
 	struct jobtype t = one(
@@ -123,6 +142,12 @@ static void errors_name_file_and_line(void **state)
 	    {"[job t]\naccept = *\ncommand = true\n", "x.conf:1: [job t] has no title"},
 	    {"[job t]\ntitle = T\ncommand = true\n", "[job t] has no accept"},
 	    {"\n[job t]\ntitle = T\naccept = *\n", "x.conf:2: [job t] has no command"},
+	    {HEAD "manual = no\n", "x.conf:1: [job t] has no command"},
+	    {HEAD "manual = maybe\n", "x.conf:4: bad value \"maybe\" for manual"},
+	    {HEAD "manual = yes\ncommand = true\n",
+		"x.conf:1: [job t] has a command and manual = yes: nobody would run it"},
+	    {HEAD "manual = yes\ndefault = yes\n",
+		"x.conf:1: [job t] cannot be default and manual"},
 	    {HEAD "comand = true\n", "x.conf:4: unknown key \"comand\" in [job t]"},
 	    {HEAD "params.x = text\n", "unknown key \"params.x\""},
 	    {HEAD "command = true\ntimeout = soon\n", "x.conf:5: bad value \"soon\" for timeout"},
@@ -401,6 +426,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_key),
+	    cmocka_unit_test(by_hand),
 	    cmocka_unit_test(defaults),
 	    cmocka_unit_test(errors_name_file_and_line),
 	    cmocka_unit_test(types_are_kept_by_name),

@@ -20,6 +20,7 @@ my $build = abs_path($ENV{BUILD} // "$top/build");
 my %types = (
 	'inspect' => { accept => ['*'], default => JSON::PP::false, attempts => 3 },
 	'csv-profile' => { accept => ['text/csv', '.csv'], default => JSON::PP::true, attempts => 3 },
+	'manual' => { accept => ['*'], default => JSON::PP::false, attempts => 1, manual => JSON::PP::true, command => [] },
 	'away' => { accept => ['*'], default => JSON::PP::false, attempts => 1, available => 0 },
 );
 
