@@ -48,10 +48,10 @@ static int print_settings(const struct settings *s)
 
 int main(int argc, char **argv)
 {
-	struct settings *s = calloc(1, sizeof *s);
 	const char *file = NULL;
 	struct err err = {0};
 	bool check = false;
+	struct settings *s;
 	int option, code;
 
 	sniff_child(argc, argv);
@@ -80,6 +80,7 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 64;
 	}
+	s = calloc(1, sizeof *s);
 	if (!s || settings_load(s, file, &err) != RC_OK)
 		die(78, "cannot start: %s", err.text);
 	if (!check && (master_inherited_socket() || !getenv("REQUEST_METHOD")))

@@ -130,7 +130,7 @@ subtest 'socket activation and notification' => sub {
 	close $listen;
 	my %said;
 	$notify->blocking(0);
-	wait_until(5, sub { while (defined $notify->recv(my $text, 1000)) { $said{$_}++ for split /\n/, $text } ($said{'WATCHDOG=1'} // 0) > 2 });
+	wait_until(10, sub { while (defined $notify->recv(my $text, 1000)) { $said{$_}++ for split /\n/, $text } $said{'READY=1'} && ($said{'WATCHDOG=1'} // 0) > 2 });
 	is($said{'READY=1'}, 1, 'READY once');
 	cmp_ok($said{'WATCHDOG=1'}, '>', 2, 'WATCHDOG again and again');
 	kill 'TERM', $pid;

@@ -63,23 +63,22 @@ sub type {
 	return;
 }
 
-# Run the CLI; exit code and output with errors.
+# Run the CLI; exit code and output. Errors come with it if there are any: a warning (that the machine was
+# slow, say) is no part of the answer.
 sub dropmill {
 	my ($self, @argv) = @_;
 	my @command = (@{ $self->{as} // [] }, "$build/dropmill", '-c', "$self->{dir}/dropmill.conf", @argv);
-	my $out = "$self->{top}/.out.$$";
+	my ($out, $errors) = map { "$self->{top}/.$_.$$" } qw(out errors);
 	my $pid = fork // die $!;
 	if (!$pid) {
 		open STDOUT, '>', $out or die $!;
-		open STDERR, '>&', \*STDOUT or die $!;
+		open STDERR, '>', $errors or die $!;
 		delete $ENV{$_} for grep { /^DROPMILL_/ } keys %ENV;
 		exec { $command[0] } @command or die "$command[0]: $!";
 	}
 	waitpid $pid, 0;
 	my $code = $?;
-	open my $in, '<', $out or die $!;
-	local $/ = undef;
-	return ($code, scalar <$in> // '');
+	return ($code, $self->_read($out) . ($code ? $self->_read($errors) : ''));
 }
 
 # Start a processor (there may be several); its pid.

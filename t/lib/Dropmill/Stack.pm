@@ -161,13 +161,14 @@ sub drain {
 }
 
 # ---- programs ----------------------------------------------------------------------------------------
-# Run build/dropmill on this stack: exit status and output (both streams).
+# Run build/dropmill on this stack: exit status and output (both streams; with --json warnings go to the log).
 sub cli {
 	my ($self, @args) = @_;
 	my $pid = open(my $out, '-|') // die "fork: $!";
 	if (!$pid) {
 		%ENV = (%ENV, %{ $self->{env} }, DROPMILL_CONFIG => "$self->{state}/dropmill.conf");
-		open STDERR, '>&', \*STDOUT;
+		if (grep { $_ eq '--json' } @args) { open STDERR, '>>', $self->{log} }
+		else { open STDERR, '>&', \*STDOUT }
 		exec build() . '/dropmill', @args or die;
 	}
 	my $text = do { local $/ = undef; <$out> } // '';
