@@ -100,8 +100,13 @@ static enum rc answer_page(struct app *app, struct request *r, struct response *
 	attempts = (struct view *)view_get(job, "attempts");
 	for (size_t i = 0; i < view_len(attempts); i++) {
 		struct view *at = (struct view *)view_at(attempts, i);
+		bool shown = view_number(view_get(at, "number")) == s->attempt;
 
-		view_bool(at, "is_shown", view_number(view_get(at, "number")) == s->attempt);
+		view_bool(at, "is_shown", shown);
+		if (shown) {
+			view_str(log, "status", view_text(view_get(at, "status")));
+			view_str(log, "status_label", view_text(view_get(at, "status_label")));
+		}
 	}
 	view_bool(log, "has_attempts", view_len(attempts) > 1);
 	view_bool(

@@ -266,11 +266,26 @@ static void line_end(struct line_reader *r, struct protocol *p, line_fn *fn)
 static void feed(
     struct line_reader *r, const char *data, size_t len, struct protocol *p, line_fn *fn)
 {
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] == '\n' || data[i] == '\r')
-			line_end(r, p, fn);
-		else if (r->len < PROTOCOL_LINE_MAX)
-			r->line[r->len++] = data[i];
+	const char *end = data + len, *newline = NULL;
+
+	while (data < end) {
+		const char *stop;
+		size_t n, room = PROTOCOL_LINE_MAX - r->len;
+
+		/* Looked for once, however many carriage returns stand before it. */
+		if (!newline && !(newline = memchr(data, '\n', (size_t)(end - data))))
+			newline = end;
+		stop = memchr(data, '\r', (size_t)(newline - data));
+		stop = stop ? stop : newline;
+		n = (size_t)(stop - data);
+		memcpy(r->line + r->len, data, n < room ? n : room);
+		r->len += n < room ? n : room;
+		if (stop == end)
+			return;
+		line_end(r, p, fn);
+		data = stop + 1;
+		if (stop == newline)
+			newline = NULL;
 	}
 }
 

@@ -190,6 +190,7 @@ subtest 'who gets what' => sub {
 	like($page->{content}, qr{aria-current="page">Attempt 2}, 'of the last attempt');
 	my $first = get($job, '?attempt=1', @html)->{content};
 	like($first, qr{aria-current="page" title="no">Attempt 1}, 'or another');
+	like($first, qr{id="log-status"><span class="status failed">.*Failed</span>}, 'with what it led to');
 	unlike($first, qr/http-equiv="refresh"|data-live/, 'which has ended');
 	my ($download) = $page->{content} =~ /href="([^"]*format=text)"/;
 	my $answer = $web->request(GET => $download =~ s/&amp;/&/gr, @html);
