@@ -3,9 +3,10 @@
  *
  *   claim fill DATABASE N            make the database, with N pending jobs of four types
  *   claim ours DATABASE BATCH MS     jobs claimed and completed per second by core/claim.c, no
- * child started: BATCH jobs claimed in one commit, ended in the next claim bare DATABASE BATCH MS
- * the same on the same table and indexes with nothing but UPDATE … RETURNING for a batch and an
- * UPDATE for each job: no lanes, counters, history, versions, checks or lock
+ * child started: as the processor does it, one commit ends BATCH jobs and claims as many claim bare
+ * DATABASE BATCH MS     the same on the same table and indexes with nothing but an UPDATE for each
+ * job that ends and UPDATE ... RETURNING for the next: no lanes, counters, history, versions,
+ * checks or lock
  *
  * Prints the figure alone. `bare` leaves counters and lanes behind, so it gets a copy of its own.
  */
@@ -62,54 +63,60 @@ static void fill(int64_t n)
 
 /* ---- ours --------------------------------------------------------------------------------- */
 
-static size_t our_batch(struct db *db, int64_t worker, size_t batch, struct arena *a)
+/* What one turn claimed and the next ends; their texts lie in an arena each. */
+struct held {
+	struct arena arena;
+	struct claim *claims;
+	size_t n;
+};
+
+static void our_turn(
+    struct db *db, int64_t worker, size_t batch, struct held *ended, struct held *begun)
 {
 	struct claim_slot slots[4];
 	struct claim_ask ask = {worker, slots, 4, batch, 60000};
-	struct claim *claims;
-	size_t n;
 
 	for (int i = 0; i < 4; i++)
 		slots[i] = (struct claim_slot){.job_type = types[i]};
 	check(db_begin(db, &err));
-	check(claim_take(db, &ask, a, &claims, &n, &err));
-	check(db_commit(db, &err));
-	check(db_begin(db, &err));
-	for (size_t i = 0; i < n; i++)
-		check(claim_end(db, claims[i].job.id, claims[i].token,
+	for (size_t i = 0; i < ended->n; i++)
+		check(claim_end(db, ended->claims[i].job.id, ended->claims[i].token,
 		    &(struct claim_end){.action = JOB_COMPLETE,
 			.result = "done",
 			.cpu_ms = 1,
 			.peak_bytes = 1,
 			.log_bytes = 0},
 		    &err));
+	check(claim_take(db, &ask, &begun->arena, &begun->claims, &begun->n, &err));
 	check(db_commit(db, &err));
-	arena_clear(a);
-	return n;
+	arena_clear(&ended->arena);
 }
 
 static double ours(size_t batch, int64_t ms)
 {
+	struct held held[2] = {0};
 	int64_t since, worker, done = 0;
 	struct db *db;
-	struct arena a;
-	size_t n;
+	int turn = 0;
 
-	arena_init(&a);
+	arena_init(&held[0].arena);
+	arena_init(&held[1].arena);
 	check(db_open(&cfg, &db, &err));
 	check(db_begin(db, &err));
 	check(worker_begin(db, "bench", "here", "{}", &worker, &err));
 	check(db_commit(db, &err));
+	our_turn(db, worker, batch, &held[1], &held[0]);
 	since = clock_boot_us();
-	do {
-		n = our_batch(db, worker, batch, &a);
-		done += (int64_t)n;
-	} while (n && clock_boot_us() - since < ms * 1000);
-	if (!n)
-		die(EX_SOFTWARE, "no pending job is left");
+	for (; clock_boot_us() - since < ms * 1000; turn ^= 1) {
+		done += (int64_t)held[turn].n;
+		our_turn(db, worker, batch, &held[turn], &held[turn ^ 1]);
+		if (!held[turn ^ 1].n)
+			die(EX_SOFTWARE, "no pending job is left");
+	}
 	since = clock_boot_us() - since;
 	db_close(db);
-	arena_release(&a);
+	arena_release(&held[0].arena);
+	arena_release(&held[1].arena);
 	return (double)done * 1e6 / (double)since;
 }
 
@@ -138,7 +145,8 @@ static double bare(int batch, int64_t ms)
 	sqlite3 *db;
 	sqlite3_stmt *begin, *commit, *take, *end;
 	int64_t *ids = calloc((size_t)batch, sizeof *ids), since, done = 0;
-	int n;
+	char token[TOKEN_SIZE] = "";
+	int n = 0;
 
 	if (!ids || sqlite3_open(cfg.database, &db) != SQLITE_OK)
 		die(EX_SOFTWARE, "bare: cannot open");
@@ -158,10 +166,16 @@ static double bare(int batch, int64_t ms)
 	since = clock_boot_us();
 	for (int turn = 0; clock_boot_us() - since < ms * 1000; turn++) {
 		int64_t now = clock_wall_ms();
-		char token[TOKEN_SIZE];
 
-		token_new(token);
 		run(db, begin);
+		for (int i = 0; i < n; i++) {
+			sqlite3_bind_int64(end, 1, ids[i]);
+			sqlite3_bind_int64(end, 2, now);
+			sqlite3_bind_text(end, 3, token, -1, SQLITE_STATIC);
+			run(db, end);
+		}
+		done += n;
+		token_new(token);
 		sqlite3_bind_text(take, 1, token, -1, SQLITE_STATIC);
 		sqlite3_bind_int64(take, 2, now);
 		sqlite3_bind_text(take, 3, types[turn % 4], -1, SQLITE_STATIC);
@@ -172,15 +186,6 @@ static double bare(int batch, int64_t ms)
 		run(db, commit);
 		if (n < batch)
 			die(EX_SOFTWARE, "no pending job is left");
-		run(db, begin);
-		for (int i = 0; i < n; i++) {
-			sqlite3_bind_int64(end, 1, ids[i]);
-			sqlite3_bind_int64(end, 2, now);
-			sqlite3_bind_text(end, 3, token, -1, SQLITE_STATIC);
-			run(db, end);
-		}
-		run(db, commit);
-		done += n;
 	}
 	since = clock_boot_us() - since;
 	free(ids);
