@@ -1,0 +1,94 @@
+/*
+ * From a commit to the claim of the job it made, while nothing else happens.
+ *
+ *   pickup DATABASE RUN_DIR TYPE N
+ *
+ * Makes N jobs of a type without files, one after the other, in a state whose processor runs: each
+ * is committed durably and the doorbell rung, as an upload does. Time runs from the return of the
+ * commit until the claim is to be read in the database, which is looked for without a pause. Prints
+ * the half and the 99th part of all, in microseconds.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/doorbell.h"
+#include "core/job.h"
+#include "core/log.h"
+
+#define GIVE_UP_US 10000000
+#define PAUSE_US 30000
+
+static struct config cfg;
+static struct err err;
+
+static void check(enum rc rc)
+{
+	if (rc != RC_OK)
+		die(EX_SOFTWARE, "%s", err.text);
+}
+
+static enum job_status status_of(struct db *db, int64_t id)
+{
+	struct db_cursor cur;
+	enum job_status s;
+
+	check(
+	    db_one(db, &cur, SQL_JOB_LOCK, DB_ARGS(DB_INT(scope_local.org_id), DB_INT(id)), &err));
+	s = job_status_parse(db_text(&cur, 2, NULL));
+	db_finish(&cur);
+	return s;
+}
+
+static int64_t once(struct db *db, const char *type)
+{
+	struct job_new job = {.name = "pickup", .job_type = type, .type_version = 1};
+	int64_t since, took;
+
+	check(db_begin(db, &err));
+	check(job_create(db, &scope_local, &job, 1, &err));
+	check(db_commit_durable(db, &err));
+	since = clock_boot_us();
+	doorbell_ring(&cfg);
+	while (status_of(db, job.id) == JOB_PENDING)
+		if (clock_boot_us() - since > GIVE_UP_US)
+			die(EX_SOFTWARE, "nobody claims: is a processor running?");
+	took = clock_boot_us() - since;
+	while (!job_status_final(status_of(db, job.id)))
+		usleep(PAUSE_US);
+	usleep(PAUSE_US);
+	return took;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int main(int argc, char **argv)
+{
+	struct db *db;
+	int64_t *took;
+	int n;
+
+	log_init("bench-pickup");
+	if (argc != 5 || (n = atoi(argv[4])) < 1)
+		die(EX_USAGE, "usage: pickup DATABASE RUN_DIR TYPE N");
+	cfg.database = argv[1];
+	cfg.run_dir = argv[2];
+	took = calloc((size_t)n, sizeof *took);
+	if (!took)
+		die(EX_OSERR, "out of memory");
+	check(db_open(&cfg, &db, &err));
+	for (int i = 0; i < n; i++)
+		took[i] = once(db, argv[3]);
+	qsort(took, (size_t)n, sizeof *took, by_size);
+	printf("%lld %lld\n", (long long)took[n / 2], (long long)took[(n * 99) / 100]);
+	db_close(db);
+	free(took);
+	return 0;
+}

@@ -1,0 +1,56 @@
+# The queue: claims with a million jobs that wait, beside the bare statements; and the moment between a commit
+# and the claim of what it made.
+use strict;
+use warnings;
+our (%row, $dir, $build, $rounds, $seconds);
+
+# The most rows the processor puts into one transaction (BATCH_MAX of processor/turn.c).
+my $batch = 64;
+
+$row{claim} = sub {
+	my $n = $rounds < 5 ? 200_000 : 1_000_000;
+	my $ms = 250 * $seconds; # all rounds together leave most of them pending
+	system("$build/bench/claim fill $dir/ours.db $n 2>>$dir/log") == 0 or die "claim: cannot fill\n";
+	system('cp', "$dir/ours.db", "$dir/bare.db") == 0 or die "claim: cannot copy\n";
+	my $run = sub {
+		my ($which) = @_;
+		my $rate = `$build/bench/claim $which $dir/$which.db $batch $ms 2>>$dir/log`;
+		die "claim $which failed\n" . `tail -n 5 $dir/log` if $?;
+		return $rate + 0;
+	};
+	my %r = in_turn(map { my $which = $_; [ $which => sub { $run->($which) } ] } qw(ours bare));
+	report('claim + finish, ' . show($n) . ' pending', $r{ours}, 'bare UPDATE and UPDATE RETURNING', $r{bare}, 0.7);
+	unlink glob "$dir/ours.db* $dir/bare.db*";
+};
+
+$row{pickup} = sub {
+	my $s = stack(DROPMILL_SANDBOX => 'auto');
+	open my $f, '>', "$s->{state}/jobs.d/nop.conf" or die "nop.conf: $!\n";
+	print $f "[job nop]\ntitle = Nothing\naccept = *\ncommand = true\n";
+	close $f;
+	for (glob '/proc/[0-9]*/stat') {
+		open my $in, '<', $_ or next;
+		my ($pid, $name, $ppid) = <$in> =~ /^(\d+) \((.*)\) \S (\d+)/ or next;
+		kill HUP => $pid if $ppid == $s->{pid} && $name =~ /^dropmill-proc/;
+	}
+	for (1 .. 100) {
+		last if `$build/dropmill -c $s->{state}/dropmill.conf types list` =~ /^nop /m;
+		sleep 0.1;
+	}
+	chomp(my $run_dir = `$build/dropmill -c $s->{state}/dropmill.conf config get run_dir`);
+	my $n = $rounds < 5 ? 100 : 500;
+	my @got = map {
+		my @two = split ' ', `$build/bench/pickup $s->{state}/dropmill.db $run_dir nop $n`;
+		die "pickup failed\n" if $?;
+		[ map { $_ / 1000 } @two ];
+	} 1 .. 3;
+	for my $i (0, 1) {
+		my @sorted = sort { $a <=> $b } map { $_->[$i] } @got;
+		my $limit = (0.5, 2)[$i];
+		report('commit to claim, idle, ' . (qw(p50 p99))[$i], { median => $sorted[1], min => $sorted[0], max => $sorted[2] },
+			'limit', { median => $limit, min => $limit, max => $limit }, 1, less => 1, unit => 'ms');
+	}
+	end_stack($s);
+};
+
+1;
