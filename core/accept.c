@@ -207,6 +207,7 @@ enum rc accept_add(struct accept *ac, int fd, const struct accept_file *f, struc
 	enum rc rc;
 
 	ac->field = f->job_type && *f->job_type ? "type" : "files";
+	ac->type = NULL;
 	if (!str_clean_name(f->name, f->name_len, name))
 		return err_set(err, RC_INVALID, "file name is empty or not UTF-8 text");
 	rc = check_size(fd, name, &file.size_bytes, err);
@@ -214,6 +215,7 @@ enum rc accept_add(struct accept *ac, int fd, const struct accept_file *f, struc
 		rc = pick_type(ac, f, name, &type, err);
 	if (rc != RC_OK)
 		return rc;
+	ac->type = type;
 	file.name = arena_strdup(ac->arena, name);
 	file.content_type = arena_strdup(ac->arena, f->content_type);
 	job = job_for(ac, type);

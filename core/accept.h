@@ -47,6 +47,7 @@ struct accept {
 	struct accept_item *files;
 	size_t n, room, file_count, file_room;
 	const char *field; /* what RC_INVALID was about: "files", "type", "params.NAME" */
+	const struct jobtype *type; /* of the file that was added last; NULL: none was found */
 };
 
 /* Begin. All are borrowed until the end; what is added lives in the arena. */

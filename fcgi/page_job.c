@@ -1,7 +1,10 @@
 /*
  * GET /jobs/{job}: a row for htmx, a page in the browser, JSON for programs.
  */
+#include <string.h>
+
 #include "core/clock.h"
+#include "core/url.h"
 #include "fcgi/list.h"
 #include "fcgi/logview.h"
 #include "fcgi/pages.h"
@@ -65,6 +68,43 @@ enum rc job_full_view(
 	return RC_OK;
 }
 
+/* What the job was told, with the labels of the type as it was; and the way to a new one that is
+ * told the same, but for secrets and files. */
+static enum rc put_parameters(
+    struct app *app, struct request *r, const struct job *job, struct view *v, struct err *err)
+{
+	const char *again = arena_printf(r->arena, "/?new=%s", url_escape(r->arena, job->job_type));
+	struct view *list = view_list(r->arena);
+	const char **values;
+	struct jobtype type;
+	enum rc rc;
+
+	if (strcmp(job->params, "{}") == 0)
+		return RC_OK;
+	rc = jobtype_load_version(app->db, job->job_type, job->type_version, r->arena, &type, err);
+	if (rc == RC_OK)
+		rc = params_from_json(&type.params, job->params, r->arena, &values, err);
+	if (rc != RC_OK)
+		return rc == RC_NOTFOUND ? RC_OK : rc;
+	for (size_t i = 0; i < type.params.n; i++) {
+		const struct param *p = &type.params.list[i];
+		struct view *one = view_obj(r->arena);
+
+		if (!values[i])
+			continue;
+		view_ref(one, "label", p->label);
+		view_ref(one, "value", values[i]);
+		view_push(list, one);
+		if (p->kind != PARAM_KIND_SECRET && p->kind != PARAM_KIND_FILE)
+			again = arena_printf(r->arena, "%s&params.%s=%s", again, p->name,
+			    url_escape(r->arena, values[i]));
+	}
+	view_put(v, "parameters", list);
+	view_bool(v, "has_parameters", true);
+	view_ref(v, "again_url", again);
+	return RC_OK;
+}
+
 static enum rc answer_page(struct app *app, struct request *r, struct response *resp,
     const struct log_source *log, const char *tag, struct err *err)
 {
@@ -76,6 +116,8 @@ static enum rc answer_page(struct app *app, struct request *r, struct response *
 
 	if (rc == RC_OK)
 		rc = app_types(app, &types, err);
+	if (rc == RC_OK)
+		rc = put_parameters(app, r, job, v, err);
 	if (rc != RC_OK)
 		return rc;
 	job_view_page(r->arena, v, job, types);

@@ -13,6 +13,7 @@
 #include "core/doorbell.h"
 #include "core/log.h"
 #include "fcgi/list.h"
+#include "fcgi/options.h"
 #include "fcgi/pages.h"
 #include "fcgi/upload.h"
 
@@ -248,6 +249,8 @@ static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
 		rc = commit(app, r, &ac, t, &json, &kept, err);
 	if (rc != RC_OK && !kept)
 		accept_abandon(&ac);
+	if (rc != RC_OK && ac.type)
+		up->job_type = arena_strdup(r->arena, ac.type->name);
 	if (rc == RC_CONFLICT && t->key)
 		return replay(app, r, resp, t, err);
 	if (rc != RC_OK && kept)
@@ -261,6 +264,24 @@ static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
 	if (ac.n == 1 && request_want(r) == WANT_JSON)
 		response_header(resp, "Location", "/jobs/%s", ac.jobs[0].uuid);
 	return answer(app, r, resp, json, err);
+}
+
+/* A form without JavaScript comes back filled in, with the sentence beside the field it is about.
+ */
+static enum rc form_again(struct app *app, struct request *r, const struct upload *up,
+    struct response *resp, struct err *err)
+{
+	const char *name = up->job_type ? up->job_type : request_text(r, "type");
+	struct options o = {.given = up->given,
+	    .n = up->given_count,
+	    .field = resp->why.field,
+	    .sentence = arena_strdup(r->arena, err->text)};
+	const struct jobtypes *types;
+	enum rc rc = app_types(app, &types, err);
+
+	if (rc != RC_OK)
+		return rc;
+	return page_home_again(app, r, name ? jobtype_find(types, name) : NULL, &o, resp, err);
 }
 
 enum rc page_job_create(struct app *app, struct request *r, struct response *resp, struct err *err)
@@ -281,6 +302,8 @@ enum rc page_job_create(struct app *app, struct request *r, struct response *res
 		if (rc == RC_NOTFOUND)
 			rc = make_jobs(app, r, &up, &ticket, resp, err);
 	}
+	if (rc == RC_INVALID && resp->why.status == 422 && request_want(r) == WANT_PAGE)
+		rc = form_again(app, r, &up, resp, err);
 	upload_close(&up);
 	return rc;
 }

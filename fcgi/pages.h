@@ -8,6 +8,7 @@
 
 route_handler page_home_show;                                   /* page_home.c */
 route_handler page_jobs_table;                                  /* page_jobs.c */
+route_handler page_options_show;                                /* options.c */
 route_handler page_job_create;                                  /* page_upload.c */
 route_handler page_job_show;                                    /* page_job.c */
 route_handler page_job_retry, page_job_cancel, page_job_delete; /* page_action.c */

@@ -10,16 +10,30 @@
 
 static const char *const orders[] = {"newest", "oldest", NULL};
 
+#define LIST_INPUTS                                                                       \
+	{"status", INPUT_STATUS, .doc = "only jobs in this state"},                       \
+	    {"type", INPUT_TEXT, 1, 100, .doc = "only jobs of this type"},                \
+	    {"q", INPUT_TEXT, 1, 200, .doc = "part of the name, 3 characters or more"},   \
+	    {"order", INPUT_WORD, .words = orders, .doc = "newest first, or oldest"},     \
+	    {"limit", INPUT_INT, 1, 100, .doc = "rows of a page"},                        \
+	    {"after", INPUT_INT, 1, INT64_MAX, .doc = "the page behind this job"},        \
+	{                                                                                 \
+		"before", INPUT_INT, 1, INT64_MAX, .doc = "the page in front of this job" \
+	}
+
+#define NEW_INPUT                                                                                \
+	{                                                                                        \
+		"new", INPUT_TEXT, 1, 63, .doc = "job type whose options the upload panel shows" \
+	}
+
 static const struct input list_inputs[] = {
-    {"status", INPUT_STATUS, .doc = "only jobs in this state"},
-    {"type", INPUT_TEXT, 1, 100, .doc = "only jobs of this type"},
-    {"q", INPUT_TEXT, 1, 200, .doc = "part of the name, 3 characters or more"},
-    {"order", INPUT_WORD, .words = orders, .doc = "newest first, or oldest"},
-    {"limit", INPUT_INT, 1, 100, .doc = "rows of a page"},
-    {"after", INPUT_INT, 1, INT64_MAX, .doc = "the page behind this job"},
-    {"before", INPUT_INT, 1, INT64_MAX, .doc = "the page in front of this job"},
+    LIST_INPUTS,
     {0},
 };
+
+static const struct input home_inputs[] = {LIST_INPUTS, NEW_INPUT, {0}};
+
+static const struct input options_inputs[] = {NEW_INPUT, {0}};
 
 static const struct input upload_inputs[] = {
     {"type", INPUT_TEXT, 1, 100, .doc = "job type; without it the file decides"},
@@ -69,7 +83,7 @@ static const struct input log_inputs[] = {
 };
 
 const struct route routes[] = {
-    {METHOD_GET, "/", page_home_show, ROLE_VIEWER, BODY_NONE, list_inputs,
+    {METHOD_GET, "/", page_home_show, ROLE_VIEWER, BODY_NONE, home_inputs,
 	"upload panel and job table"},
     {METHOD_POST, "/jobs", page_job_create, ROLE_MEMBER, BODY_FILE, upload_inputs,
 	"upload files as multipart/form-data: one job each"},
@@ -77,6 +91,8 @@ const struct route routes[] = {
 	"upload one file as the raw body"},
     {METHOD_GET, "/jobs/table", page_jobs_table, ROLE_VIEWER, BODY_NONE, list_inputs,
 	"the job table: fragment or JSON"},
+    {METHOD_GET, "/jobs/form", page_options_show, ROLE_VIEWER, BODY_NONE, options_inputs,
+	"the options of a job type, as fields of the upload form"},
     {METHOD_GET, "/jobs/{job}", page_job_show, ROLE_VIEWER, BODY_NONE, NULL,
 	"one job: row, page or JSON"},
     {METHOD_DELETE, "/jobs/{job}", page_job_delete, ROLE_MEMBER, BODY_NONE, action_inputs,

@@ -25,6 +25,7 @@ static const char *const names[TEMPLATE_MAX] = {
     [PAGE_ERROR] = "page_error",
     [FRAGMENT_TABLE] = "fragment_table",
     [FRAGMENT_ROW] = "fragment_row",
+    [FRAGMENT_OPTIONS] = "fragment_options",
     [FRAGMENT_ERROR] = "fragment_error",
 };
 

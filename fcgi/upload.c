@@ -165,11 +165,11 @@ static enum rc read_body(
 	rc = read_parts(r, up, &fields, resp, err);
 	if (rc != RC_OK)
 		return rc;
-	if (!up->n)
-		return response_fail(resp, 422, "files", err, "no file was sent");
 	rc = input_check(r->route->inputs, &fields, r->arena, r->value, &field, err);
 	if (rc == RC_INVALID)
 		rc = response_fail(resp, 422, field, err, "%s", arena_strdup(r->arena, err->text));
+	if (rc == RC_OK && !up->n)
+		rc = response_fail(resp, 422, "files", err, "no file was sent");
 	return rc;
 }
 

@@ -25,6 +25,7 @@ struct upload {
 	struct param_given *given;
 	struct upload_file *given_files;
 	size_t given_count;
+	const char *job_type; /* that a refused file would have had; NULL: not known */
 };
 
 /* Take the body apart: files into `up`, fields into the request's typed inputs. Fails with 400,

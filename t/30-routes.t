@@ -34,6 +34,7 @@ my %row = (
 	],
 	'PUT /jobs/upload/{filename}' => [sub { $web->request(PUT => '/jobs/upload/d', body => 'd') }, 201, $json],
 	'GET /jobs/table' => [sub { $web->request(GET => '/jobs/table', hx_request => 'true') }, 200, $html],
+	'GET /jobs/form' => [sub { $web->request(GET => '/jobs/form?new=inspect', hx_request => 'true') }, 200, $html],
 	'GET /jobs/{job}' => [sub { $web->request(GET => "/jobs/$job") }, 200, $html],
 	'DELETE /jobs/{job}' => [sub { $web->request(DELETE => '/jobs/' . another()) }, 204, undef],
 	'POST /jobs/{job}/pause' => [sub { $web->request(POST => '/jobs/' . another() . '/pause') }, 200, $json],

@@ -167,4 +167,44 @@ subtest 'a secret' => sub {
 	is(traces(), $before, 'nothing is left of that either');
 };
 
+subtest 'the form' => sub {
+	my @page = (accept => 'text/html');
+	my $html = $web->request(GET => '/?new=par', @page)->{content};
+	like($html, qr/<option value="par"[^>]* selected>/, 'the type is chosen');
+	like($html, qr/<input type="hidden" name="type" value="par">/, 'and goes with the files');
+	like($html, qr/<input type="number" id="param-count" name="params.count"[^>]* required min="1" max="9"/, 'a number');
+	like($html, qr/<option value="400" selected>400</, 'the default of a choice');
+	like($html, qr/<input type="text" id="param-note"[^>]* maxlength="1000" pattern="\[a-z \]\+"/, 'a text');
+	like($html, qr/<input type="hidden" name="params.gray" value="no">\s*<label for="param-gray"><input type="checkbox"[^>]* value="yes">/,
+		'a boolean');
+	like($html, qr/<input type="password" id="param-pw"[^>]* autocomplete="new-password"/, 'a secret');
+	like($html, qr/<input type="file" id="param-style"/, 'a file');
+	unlike($web->request(GET => '/', @page)->{content}, qr/name="params\./, 'none without a type');
+	$html = $web->request(GET => '/jobs/form?new=par', hx_request => 'true')->{content};
+	like($html, qr/^<div id="options" data-type="par"/, 'the same as a fragment');
+	unlike($html, qr/<html/, 'and no more');
+	is($web->request(GET => "$_?new=nope", @page)->{status}, 404, "$_ of no type") for '/', '/jobs/form';
+	is($web->request(GET => '/?new=away', @page)->{status}, 404, 'nor of one that is not available');
+	$html = $web->request(GET => '/?new=par&params.note=%22%3E%3Cscript%3E&params.pw=hunter2&params.count=5', @page)->{content};
+	like($html, qr/name="params.note"[^>]* value="&quot;&gt;&lt;script&gt;"/, 'an address fills in, safely');
+	unlike($html, qr/hunter2/, 'but no secret');
+
+	my $before = traces();
+	my @browser = (@page, sec_fetch_site => 'same-origin');
+	my $answer = post([@type, part('params.count', 77), part('params.gray', 'no'), part('params.gray', 'yes'),
+		part('params.size', '200'), part('params.pw', 'hunter2'), @file], @browser);
+	is($answer->{status}, 422, 'a form that is wrong');
+	$html = $answer->{content};
+	like($html, qr/id="param-count"[^>]* aria-invalid="true" autofocus value="77"/, 'comes back with the field marked');
+	like($html, qr/id="param-count-error">Count must be a whole number from 1 to 9</, 'the sentence beside it');
+	like($html, qr/<option value="200" selected>/, 'the rest as it was');
+	like($html, qr/id="param-gray"[^>]* checked>/, 'a checkbox too');
+	unlike($html, qr/hunter2/, 'but no secret');
+	is(() = $html =~ /class="wrong"[^>]*>[^<]/g, 1, 'and nothing else is wrong');
+	is(traces(), $before, 'nothing is left of it');
+	$answer = post([part('type', 'par'), part('params.count', 1), part('files', '', '')], @browser);
+	like($answer->{content}, qr/<p class="wrong" role="alert">no file was sent</, 'what is about no field stands above them');
+	like($answer->{content}, qr/id="param-count"[^>]* value="1"/, 'with the form as it was');
+};
+
 done_testing;

@@ -1,6 +1,10 @@
 // Uploads with JavaScript on: files are dropped anywhere on the page, pasted, or chosen, and each goes
 // by a PUT of its own, three at a time, with progress. Without JavaScript the same form posts them.
 //
+// A type with options has its files wait until Upload is pressed, and each then goes by a POST with the
+// options as they are at that moment; a type that takes many has all that wait in one. The server swaps
+// the options in (app.js and htmx), says what is wrong with one, and that stands beside its field.
+//
 // Every file has one Idempotency-Key for all its attempts, so a retry after a broken connection never
 // makes a second job.
 'use strict';
@@ -12,9 +16,15 @@
 	const AT_ONCE = 3;
 	const limit = Number(form.dataset.limit) || Infinity;
 	const too_large = `larger than ${form.dataset.limitText}, the most this server takes`;
-	const items = []; // { file, type, key, state, sent, row, xhr }; state: waiting sending done failed refused
+	// { files, size, type, options, key, state, sent, row, xhr }; state: held waiting sending done failed refused
+	const items = [];
 	const all = (...states) => items.filter((item) => states.includes(item.state));
 	const busy = () => all('waiting', 'sending').length > 0;
+
+	// The options of the chosen type, as the server made them.
+	const panel = () => byId('options');
+	const fields = () => [...panel().querySelectorAll('[name^="params."]')];
+	const takes_many = () => panel().dataset.many !== undefined;
 
 	// ---- words ----------------------------------------------------------------------------------
 	function size(bytes) {
@@ -56,26 +66,107 @@
 		}
 	}
 
-	// ---- one file -------------------------------------------------------------------------------
-	function add(files) {
-		for (const file of files) {
-			const row = byId('queue-item').content.cloneNode(true).firstElementChild;
-			const item = { file, type: byId('type').value, key: key(), state: 'waiting', sent: 0, row };
-			row.querySelector('.name').textContent = file.name;
-			row.querySelector('.name').title = file.name;
-			row.querySelector('progress').setAttribute('aria-label', `Upload of ${file.name}`);
-			for (const [button, label, act] of [['.again', 'Retry', again], ['.stop', 'Cancel', drop]]) {
-				row.querySelector(button).setAttribute('aria-label', `${label} ${file.name}`);
-				row.querySelector(button).addEventListener('click', () => act(item));
+	// ---- options --------------------------------------------------------------------------------
+	// A copy of what is filled in, with the type in front.
+	function filled_in() {
+		const data = [['type', panel().dataset.type]];
+		for (const [name, value] of new FormData(form))
+			if (name.startsWith('params.') && !(value instanceof File && !value.name))
+				data.push([name, value]);
+		return data;
+	}
+
+	// The sentence about a field stands beside it until that is changed; false: there is no such field.
+	function blame(name, sentence) {
+		const field = fields().find((one) => one.name === name && one.type !== 'hidden');
+		if (!field)
+			return false;
+		field.setAttribute('aria-invalid', 'true');
+		byId(`${field.id}-error`).textContent = sentence;
+		field.focus();
+		return true;
+	}
+
+	form.addEventListener('input', (event) => {
+		if (event.target.name?.startsWith('params.') && event.target.ariaInvalid) {
+			event.target.removeAttribute('aria-invalid');
+			byId(`${event.target.id}-error`).textContent = '';
+		}
+	});
+
+	// Another type has been chosen: the file dialog offers what it takes, and what waits goes with it. Files
+	// that came between the choice and its options go at once if there are none to fill in.
+	function chosen_type() {
+		form.dataset.type = panel().dataset.type;
+		byId('files').accept = panel().dataset.accept;
+		for (const item of all('held')) {
+			item.type = panel().dataset.type;
+			if (item.eager && !fields().length) {
+				item.options = filled_in();
+				turn(item, 'waiting', size(item.size));
 			}
-			byId('queue').append(row);
-			items.push(item);
-			if (file.size === 0)
-				turn(item, 'refused', 'it is empty');
-			else if (file.size > limit)
-				turn(item, 'refused', too_large);
-			else
-				turn(item, 'waiting', size(file.size));
+		}
+		next();
+	}
+	document.addEventListener('htmx:after:swap', () => panel().dataset.type !== form.dataset.type && chosen_type());
+
+	// Upload was pressed: what is held goes, if the form is right.
+	function release() {
+		const held = all('held');
+		if (!held.length || !form.reportValidity())
+			return;
+		for (const item of held) {
+			item.options = filled_in();
+			turn(item, 'waiting', size(item.size));
+		}
+		next();
+	}
+
+	// ---- one file -------------------------------------------------------------------------------
+	function name_row(item) {
+		const more = item.files.length - 1;
+		const name = item.files[0].name + (more ? ` and ${more} more` : '');
+		item.size = item.files.reduce((sum, file) => sum + file.size, 0);
+		item.row.querySelector('.name').textContent = name;
+		item.row.querySelector('.name').title = name;
+		item.row.querySelector('progress').setAttribute('aria-label', `Upload of ${name}`);
+		for (const [button, label] of [['.again', 'Retry'], ['.stop', 'Cancel']])
+			item.row.querySelector(button).setAttribute('aria-label', `${label} ${name}`);
+	}
+
+	function make(files) {
+		const row = byId('queue-item').content.cloneNode(true).firstElementChild;
+		const item = { files, type: panel().dataset.type, options: [], key: key(), state: 'held', sent: 0, row };
+		for (const [button, act] of [['.again', again], ['.stop', drop]])
+			row.querySelector(button).addEventListener('click', () => act(item));
+		name_row(item);
+		byId('queue').append(row);
+		items.push(item);
+		return item;
+	}
+
+	function add(files) {
+		const late = byId('type').value !== panel().dataset.type; // its options are on their way
+		const held = late || fields().length > 0;
+		let joint = takes_many() && all('held').find((item) => item.type === panel().dataset.type);
+		for (const file of files) {
+			if (file.size === 0 || file.size > limit) {
+				turn(make([file]), 'refused', file.size ? too_large : 'it is empty');
+				continue;
+			}
+			if (joint) {
+				joint.files.push(file);
+				name_row(joint);
+			} else {
+				const item = make([file]);
+				joint = takes_many() && item;
+			}
+		}
+		for (const item of all('held')) {
+			item.eager = late;
+			if (!held)
+				item.options = filled_in();
+			turn(item, held ? 'held' : 'waiting', size(item.size));
 		}
 		next();
 	}
@@ -85,14 +176,19 @@
 		if (state === 'waiting' || state === 'failed') // begins at the beginning again
 			item.sent = 0;
 		item.row.className = state;
-		item.row.querySelector('progress').value = 100 * item.sent / (item.file.size || 1);
+		item.row.querySelector('progress').value = 100 * item.sent / (item.size || 1);
 		item.row.querySelector('.say').textContent = text;
 		item.row.querySelector('.say').title = text;
 		item.row.querySelector('.again').hidden = state !== 'failed';
 	}
 
 	function again(item) {
-		turn(item, 'waiting', size(item.file.size));
+		if (item.type === panel().dataset.type) {
+			if (!form.reportValidity())
+				return;
+			item.options = filled_in(); // as they are now
+		}
+		turn(item, 'waiting', size(item.size));
 		next();
 	}
 
@@ -103,17 +199,32 @@
 		next();
 	}
 
+	// One file without options is the raw body of a PUT, which the server need not copy.
+	function open(item, xhr) {
+		if (item.files.length === 1 && item.options.length < 2) {
+			const name = new TextDecoder().decode(new TextEncoder().encode(item.files[0].name)); // no half characters
+			const query = item.type ? `?type=${encodeURIComponent(item.type)}` : '';
+			xhr.open('PUT', `/jobs/upload/${encodeURIComponent(name)}${query}`);
+			xhr.setRequestHeader('Content-Type', 'application/octet-stream');
+			return item.files[0];
+		}
+		const data = new FormData();
+		for (const [name, value] of item.options)
+			data.append(name, value);
+		for (const file of item.files)
+			data.append('files', file);
+		xhr.open('POST', '/jobs');
+		return data;
+	}
+
 	function send(item) {
 		const xhr = new XMLHttpRequest();
-		const name = new TextDecoder().decode(new TextEncoder().encode(item.file.name)); // no half characters
-		const query = item.type ? `?type=${encodeURIComponent(item.type)}` : '';
-		xhr.open('PUT', `/jobs/upload/${encodeURIComponent(name)}${query}`);
+		const body = open(item, xhr);
 		xhr.setRequestHeader('Accept', 'application/json');
-		xhr.setRequestHeader('Content-Type', 'application/octet-stream');
 		xhr.setRequestHeader('Idempotency-Key', item.key);
 		xhr.upload.onprogress = (event) => {
-			item.sent = event.loaded;
-			turn(item, 'sending', event.loaded < item.file.size ? size(item.file.size) : 'being stored');
+			item.sent = Math.min(event.loaded, item.size);
+			turn(item, 'sending', item.sent < item.size ? size(item.size) : 'being stored');
 		};
 		xhr.onloadend = () => {
 			if (!items.includes(item))
@@ -121,17 +232,27 @@
 			if (xhr.status === 200 || xhr.status === 201)
 				done(item);
 			else
-				turn(item, 'failed', refusal(xhr));
+				fail(item, xhr);
 			next();
 		};
 		item.xhr = xhr;
-		turn(item, 'sending', size(item.file.size));
-		xhr.send(item.file);
+		turn(item, 'sending', size(item.size));
+		xhr.send(body);
+	}
+
+	function fail(item, xhr) {
+		const sentence = refusal(xhr);
+		turn(item, 'failed', sentence);
+		if (xhr.status === 422) {
+			item.key = key(); // nothing was made, and the next attempt says something else
+			if (item.type === panel().dataset.type)
+				blame(JSON.parse(xhr.responseText).field, sentence);
+		}
 	}
 
 	let news;
 	function done(item) {
-		item.sent = item.file.size;
+		item.sent = item.size;
 		turn(item, 'done', 'uploaded');
 		setTimeout(() => item.row.remove(), 1500);
 		clearTimeout(news);
@@ -163,9 +284,10 @@
 		const ours = all('waiting', 'sending', 'done');
 		const done = all('done').length;
 		const failed = all('failed', 'refused').length;
-		const total = ours.reduce((sum, item) => sum + item.file.size, 0);
-		const sent = ours.reduce((sum, item) => sum + Math.min(item.sent, item.file.size), 0);
-		let text = [done && `${count(done)} uploaded`, failed && `${count(failed)} not taken`]
+		const total = ours.reduce((sum, item) => sum + item.size, 0);
+		const sent = ours.reduce((sum, item) => sum + Math.min(item.sent, item.size), 0);
+		const held = all('held').reduce((sum, item) => sum + item.files.length, 0);
+		let text = [held && `${count(held)} to be uploaded`, done && `${count(done)} uploaded`, failed && `${count(failed)} not taken`]
 			.filter(Boolean).join(', ');
 
 		clearTimeout(hide);
@@ -180,12 +302,13 @@
 			timer = speed = 0;
 			before = null;
 			byId('said').textContent = text;
-			if (items.length && !failed)
+			if (items.length && !failed && !held)
 				hide = setTimeout(clear, 2500);
 		}
 		byId('sent').textContent = text;
 		byId('sent-bar').value = total ? 100 * sent / total : 0;
 		byId('sending').hidden = items.length === 0;
+		byId('send').hidden = !fields().length && !held;
 		byId('again-all').hidden = all('failed').length < 2;
 		byId('stop-all').textContent = busy() ? 'Cancel all' : 'Close';
 	}
@@ -203,14 +326,17 @@
 	addEventListener('beforeunload', (event) => busy() && event.preventDefault());
 
 	// ---- where files come from ------------------------------------------------------------------
-	function chosen(event) {
+	byId('files').required = false; // they wait in the queue
+	byId('files').addEventListener('change', () => {
+		const files = [...byId('files').files];
+		byId('files').value = '';
+		add(files);
+	});
+	form.noValidate = true; // release() asks
+	form.addEventListener('submit', (event) => {
 		event.preventDefault();
-		const files = byId('files');
-		add([...files.files]);
-		files.value = '';
-	}
-	byId('files').addEventListener('change', chosen);
-	form.addEventListener('submit', chosen);
+		release();
+	});
 	addEventListener('paste', (event) => {
 		if (event.target.closest?.('input, textarea'))
 			return; // copied cells carry a picture of themselves besides their text
@@ -263,4 +389,5 @@
 		event.preventDefault();
 		add(await dropped(event.dataTransfer));
 	});
+	chosen_type();
 })();

@@ -7,7 +7,7 @@ is(await page.locator('.empty h2').innerText(), 'No jobs yet', 'an empty queue s
 await page.setInputFiles('#files', [
 	{ name: 'a.csv', mimeType: 'text/csv', buffer: Buffer.from('n,name\n1,x\n') },
 	{ name: 'b.txt', mimeType: 'text/plain', buffer: Buffer.from('plain words\n') }]);
-await page.click('#upload button[type=submit]');
+await page.click('#send');
 is(new URL(page.url()).pathname, '/', 'an upload leads back to the list');
 is(await page.locator('#jobs tbody tr').count(), 2, 'with a row for each file');
 ok(await until(async () => {
@@ -17,8 +17,9 @@ ok(await until(async () => {
 is(await page.locator('meta[http-equiv=refresh]').count(), 0, 'nothing runs, nothing is loaded again');
 
 await page.selectOption('#type', 'endless');
+await page.click('button[form=choose]');
 await page.setInputFiles('#files', { name: 'victim.bin', mimeType: '', buffer: Buffer.from('x') });
-await page.click('#upload button[type=submit]');
+await page.click('#send');
 is(await page.locator('meta[http-equiv=refresh]').count(), 1, 'while something runs the page is loaded again');
 const uuid = (await row(page, 'victim').getAttribute('id')).replace('job-', '');
 is((await job(uuid)).job_type, 'endless', 'the type that was chosen');

@@ -34,10 +34,33 @@ my %type = (
 		printf 'working  1%%\rworking 50%%\rworking 99%%\n'
 		while :; do echo "tick $(date +%s%3N)"; sleep 0.7; done
 		END
+	shape => <<~'END',
+		env | grep '^DROPMILL_PARAM' | sort | sed 's/DROPMILL_PARAM_//' | tr '\n' ' '
+		echo "of $(ls /job/in | tr '\n' ' ')"
+		END
+	gather => <<~'END',
+		echo "got $(ls /job/in | wc -l)"
+		END
 	broken => <<~'END',
 		echo 'no licence left' >&2
 		exit 1
 		END
+);
+
+# What some of them declare besides.
+my %more = (
+	shape => <<~'END',
+		description = Gives a picture another shape
+		accept = text/plain .txt
+		param.size = choice small "rather large" default small label "Size"
+		param.count = integer required min 1 max 9 label "How many" help "From 1 to 9"
+		param.code = text required pattern [A-Z]{3} label "Code" help "Three capital letters"
+		param.day = date label "Day" min 2026-01-01
+		param.gray = boolean label "Without colour" help "Gives smaller files"
+		param.style = file label "Style sheet"
+		param.pw = secret label "Password"
+		END
+	gather => "inputs = many\n",
 );
 
 sub put {
@@ -54,7 +77,8 @@ sub state_with_types {
 	make_path("$dir/state/jobs.d", "$dir/state/scripts", { mode => 0755 });
 	for my $name (sort keys %type) {
 		put("$dir/state/scripts/$name", "#!/bin/sh\n$type{$name}", 0755);
-		put("$dir/state/jobs.d/$name.conf", "[job $name]\ntitle = \u$name\naccept = *\n"
+		put("$dir/state/jobs.d/$name.conf", "[job $name]\ntitle = \u$name\n" . ($more{$name} // '')
+			. (($more{$name} // '') =~ /^accept/m ? '' : "accept = *\n")
 			. "command = $dir/state/scripts/$name {input} {output}\ntimeout = 1h\nattempts = 1\n", 0644);
 	}
 	return "$dir/state";

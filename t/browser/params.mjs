@@ -1,0 +1,131 @@
+// The options of a job type in the upload panel: swapped in, checked here and by the server, and the same
+// with JavaScript off.
+import AxeBuilder from '@axe-core/playwright';
+import { mkdirSync } from 'node:fs';
+import { drop, end, ended, is, job, ok, open, row, shots, until, url } from './lib.mjs';
+
+mkdirSync(shots, { recursive: true });
+const text = (name, content = 'x\n') => ({ name, mimeType: 'text/plain', buffer: Buffer.from(content) });
+const error = (page, name) => page.locator(`#param-${name}-error`).innerText();
+const uuid = async (page, name) => (await row(page, name).getAttribute('id')).replace('job-', '');
+
+async function axe(page, name) {
+	const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
+	ok(violations.length === 0, `axe finds nothing: ${name}`, violations.map((v) => [v.id, v.nodes.map((n) => n.html)]));
+}
+
+async function fill(page) {
+	await page.selectOption('#param-size', 'rather large');
+	await page.fill('#param-count', '3');
+	await page.fill('#param-code', 'ABC');
+	await page.fill('#param-day', '2026-11-24');
+	await page.check('#param-gray');
+	await page.setInputFiles('#param-style', text('house.css', 'p {}\n'));
+	await page.fill('#param-pw', 'correct-horse');
+}
+
+// ---- JavaScript on ----------------------------------------------------------------------------------
+{
+	const page = await open('/', {}, [/422/]);
+	ok(await page.locator('#send').isHidden(), 'no button where there are no options');
+	await page.selectOption('#type', 'shape');
+	await page.locator('#param-size').waitFor();
+	is(await page.locator('#files').getAttribute('accept'), 'text/plain,.txt', 'the file dialog offers what the type takes');
+	is(await page.inputValue('#param-size'), 'small', 'the default is selected');
+	for (const [id, name, value] of [['count', 'min', '1'], ['count', 'max', '9'], ['count', 'step', '1'], ['code', 'pattern', '[A-Z]{3}'],
+		['day', 'type', 'date'], ['day', 'min', '2026-01-01'], ['pw', 'type', 'password'], ['style', 'type', 'file'],
+		['gray', 'type', 'checkbox'], ['pw', 'autocomplete', 'new-password']])
+		is(await page.locator(`#param-${id}`).getAttribute(name), value, `${id} has ${name}`);
+	is(await page.getByLabel('How many').getAttribute('aria-describedby'), 'param-count-error param-count-help', 'labelled and described');
+	await axe(page, 'options');
+	for (const [scheme, width] of [['light', 1280], ['dark', 1280], ['light', 390]]) {
+		await page.emulateMedia({ colorScheme: scheme });
+		await page.setViewportSize({ width, height: 860 });
+		await page.screenshot({ path: `${shots}/options-${scheme}-${width}.png` });
+	}
+	await page.emulateMedia({ colorScheme: 'light' });
+	await page.setViewportSize({ width: 1280, height: 860 });
+
+	await drop(page, [['a.txt', 'one\n'], ['b.txt', 'two\n']]);
+	is(await page.locator('#sent').innerText(), '2 files to be uploaded', 'files wait for the options');
+	await page.click('#send');
+	is(await page.locator('#queue li').count(), 2, 'and go on waiting while one is missing');
+	await fill(page);
+	await page.click('#send');
+	ok(await until(async () => await row(page, 'a.txt').count() && await row(page, 'b.txt').count()), 'then they go');
+	const id = await uuid(page, 'a.txt');
+	ok(await ended(id), 'the job completes');
+	const made = await job(id);
+	is(JSON.stringify(made.params), JSON.stringify({ size: 'rather large', count: '3', code: 'ABC', day: '2026-11-24',
+		gray: 'yes', style: 'house.css', pw: '•••' }), 'with what was filled in');
+	is(made.result, 'CODE=ABC COUNT=3 DAY=2026-11-24 GRAY=yes PW=••• SIZE=rather large STYLE=/job/in/house.css of a.txt house.css',
+		'which the command was given');
+
+	// The server's word on what the browser let pass.
+	await page.evaluate(() => document.querySelector('#param-code').removeAttribute('pattern'));
+	await page.fill('#param-code', 'abc');
+	await drop(page, [['c.txt', 'three\n']]);
+	await page.click('#send');
+	ok(await until(async () => await error(page, 'code') !== ''), 'an error of the server');
+	is(await error(page, 'code'), 'Code does not have the form that is asked for', 'stands beside its field');
+	is(await page.locator('#param-code').getAttribute('aria-invalid'), 'true', 'which is marked');
+	await axe(page, 'an error');
+	await page.screenshot({ path: `${shots}/options-error.png` });
+	await page.fill('#param-code', 'XYZ');
+	is(await error(page, 'code'), '', 'until it is changed');
+	await page.click('#queue .again');
+	ok(await until(async () => await row(page, 'c.txt').count()), 'then the file goes');
+	is((await job(await uuid(page, 'c.txt'))).params.code, 'XYZ', 'with the new value');
+
+	await page.selectOption('#type', 'gather');
+	ok(await until(async () => !await page.locator('#param-size').count()), 'another type, other options');
+	ok(await page.locator('#send').isHidden(), 'none: no button');
+	await drop(page, [['m1', '1'], ['m2', '2'], ['m3', '3']]);
+	ok(await until(async () => await row(page, 'm1 and 2 more').count()), 'files dropped together are one job');
+	const many = await uuid(page, 'm1 and 2 more');
+	ok(await ended(many), 'which completes');
+	is((await job(many)).result, 'got 3', 'and has them all');
+
+	await page.goto(`${url}/jobs/${id}`);
+	is(await page.locator('.parameters').innerText().then((t) => t.includes('rather large') && t.includes('•••')), true,
+		'the page of the job shows the parameters');
+	ok(!(await page.content()).includes('correct-horse'), 'but not the secret');
+	await axe(page, 'job');
+	await page.screenshot({ path: `${shots}/job-parameters.png` });
+	await page.click('.parameters a');
+	is(await page.inputValue('#param-code'), 'ABC', 'a new job can begin with the same');
+	is(await page.inputValue('#param-pw'), '', 'but for the secret');
+	await page.context().close();
+}
+
+// ---- JavaScript off ---------------------------------------------------------------------------------
+{
+	const page = await open('/', { javaScriptEnabled: false }, [/422/]);
+	await page.selectOption('#type', 'shape');
+	await page.click('button[form=choose]');
+	is(new URL(page.url()).search, '?new=shape', 'the type is a link');
+	is(await page.locator('#send').innerText(), 'Upload for Shape', 'the button says what it does');
+	is(await page.locator('#files').getAttribute('accept'), 'text/plain,.txt', 'and the file field what it takes');
+	await page.screenshot({ path: `${shots}/options-plain.png` });
+	await fill(page);
+	await page.setInputFiles('#files', text('plain.txt'));
+	await page.click('#send');
+	is(new URL(page.url()).search, '', 'it leads back to the list');
+	const id = await uuid(page, 'plain.txt');
+	ok(await ended(id), 'the job completes');
+	is((await job(id)).params.gray, 'yes', 'with what was filled in');
+
+	await page.goto(`${url}/?new=shape&params.count=5`);
+	is(await page.inputValue('#param-count'), '5', 'an address can fill in');
+	await page.fill('#param-code', 'ABC');
+	await page.uncheck('#param-gray');
+	await page.locator('#param-pw').fill('correct-horse');
+	await page.setInputFiles('#files', { name: 'picture.png', mimeType: 'image/png',
+		buffer: Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex') });
+	await page.click('#send');
+	ok(/does not take/.test(await page.locator('#options > .wrong').innerText()), 'what is wrong with the file is said');
+	is(await page.inputValue('#param-code'), 'ABC', 'what was filled in is still there');
+	is(await page.inputValue('#param-pw'), '', 'but for the secret');
+	ok(!(await page.content()).includes('correct-horse'), 'which is nowhere');
+	await end();
+}
