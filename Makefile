@@ -13,6 +13,9 @@
 # PORT and STATE for `make run`, T for `make fuzz`, TEST="t/80-run.t" for `make test`.
 
 BUILD    ?= build
+# Below this directory it is named from here, however it was given: another name would be other flags,
+# and everything would be made again.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 CC       := $(if $(filter default,$(origin CC)),cc,$(CC))

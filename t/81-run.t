@@ -90,7 +90,15 @@ subtest 'started again on the same state' => sub {
 };
 
 subtest 'make run, and kill -9 of make itself' => sub {
-	my $stack = Dropmill::Stack->start(command => ['make', '-s', '-C', $top, 'run'], wait => 120);
+	# Another name of the same directory must not have everything made again under running programs.
+	my $build = Dropmill::Stack::build();
+	my $named = do {
+		local %ENV = %ENV;
+		delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS)};
+		qx(BUILD=$build make -s -C $top --eval='named: ; \@echo "\$(BUILD)"' named);
+	};
+	is($named, ($build =~ s{^\Q$top\E/}{}r) . "\n", 'make names the build from here');
+	my $stack = Dropmill::Stack->start(command => ['make', '-s', '-C', $top, 'run'], wait => 180);
 	my @all = descendants($stack->pid);
 	ok($stack->supervisor, 'the supervisor runs below make');
 	$stack->stop('KILL');

@@ -13,6 +13,7 @@ use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 use JSON::PP qw(decode_json);
+use Test::More ();
 use Time::HiRes qw(sleep time);
 use Dropmill::Process qw(alive children identity wait_until with_text);
 
@@ -97,8 +98,9 @@ sub start {
 		exec { $command[0] } @command or die "$command[0]: $!";
 	}
 	$self->{pids}{$pid} = 1;
-	wait_until(20, sub { substr($self->log, $before) =~ /: ready / || !alive($pid) })
-		or die 'the processor does not get ready: ' . $self->log;
+	my $ready = sub { substr($self->log, $before) =~ /: ready / };
+	wait_until(60, sub { $ready->() || !alive($pid) }) or die 'the processor does not get ready: ' . $self->log;
+	Test::More::diag('the processor did not start: ', substr $self->log, $before) if !$ready->();
 	return $pid;
 }
 

@@ -54,7 +54,7 @@ sub start {
 	};
 	$self->{pid} = $self->_spawn(@{ $option{command} // ["$top/scripts/run"] });
 	$running{ $self->{pid} } = $self;
-	my $wait = $option{wait} // 30;
+	my $wait = $option{wait} // 90;
 	$self->wait_ready($wait) or die "stack is not ready after $wait s:\n" . $self->log if $wait;
 	return $self;
 }
