@@ -42,7 +42,7 @@ say = $(if $(V),@:,@printf '  %-6s %s\n' $(1) $(2))
 # ---- flags ---------------------------------------------------------------------------------------
 # pkg-config is asked on first use, not when this file is read: `make run` on a fresh machine reads it
 # before scripts/deps has installed anything.
-PKGS := sqlite3 jansson libsodium libsystemd libseccomp libmagic zlib libcrypto
+PKGS := sqlite3 jansson libsodium libsystemd libseccomp libmagic zlib libcrypto libarchive
 once  = $(eval $(1) := $(shell $(2)))$($(1))
 PKG_CFLAGS = $(call once,PKG_CFLAGS,pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(call once,PKG_LIBS,pkg-config --libs $(PKGS))

@@ -14,6 +14,7 @@
 
 #include "cli/cli.h"
 #include "cli/doctor.h"
+#include "cli/packages.h"
 #include "core/ini.h"
 #include "core/jobtype.h"
 #include "core/store.h"
@@ -171,9 +172,9 @@ static void check_types(struct db *db)
 		const char *missing = jobtype_missing(cli_config(), &files.list[i], &cli.arena);
 
 		if (missing)
-			doctor_note(DOCTOR_WARN, "job types",
-			    "install it; until then the type is hidden",
-			    "%s needs %s, which is not there", files.list[i].name, missing);
+			doctor_note(DOCTOR_WARN, "job types", packages_advice(&files.list[i]),
+			    "%s is hidden: it needs %s, which is not there", files.list[i].name,
+			    missing);
 	}
 	if (!files.n && !files.bad_count)
 		doctor_note(DOCTOR_FAIL, "job types", "copy the shipped ones there", "none in %s",

@@ -29,7 +29,7 @@ static const struct verb verbs[] = {
 	"render a Mustache template with JSON data"},
     {"seed", cmd_seed, "seed N [--pending TYPE]", NULL},
     {"submit", cmd_submit, submit_usage, "put files into the queue"},
-    {"types", cmd_types, types_usage, "list, check, explain job types"},
+    {"types", cmd_types, types_usage, "list, check, selftest, explain job types"},
 };
 
 static const struct verb *find_verb(const char *name)

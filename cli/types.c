@@ -10,6 +10,8 @@
 
 #include "cli/cli.h"
 #include "cli/params.h"
+#include "cli/packages.h"
+#include "cli/selftest.h"
 #include "core/argv.h"
 #include "core/clock.h"
 #include "core/ini.h"
@@ -17,6 +19,7 @@
 #include "core/str.h"
 
 const char types_usage[] = "types list | pause TYPE... | resume TYPE... | check [FILE...] | "
+			   "selftest [TYPE...] | "
 			   "explain TYPE FILE... [--param NAME=VALUE]...";
 
 /* ---- list: what is published
@@ -276,6 +279,16 @@ static int cmd_explain(int argc, char **argv)
 	return explain(argv[optind], argc - optind - 1, argv + optind + 1, &given);
 }
 
+static int selftest(int argc, char **argv)
+{
+	struct jobtypes types;
+
+	read_types(0, NULL, &types);
+	for (size_t i = 0; i < types.bad_count; i++)
+		cli_complain("%s", types.bad[i].why);
+	return selftest_run(&types, argc, argv);
+}
+
 int cmd_types(int argc, char **argv)
 {
 	if (argc == 1 || (argc == 2 && strcmp(argv[1], "list") == 0))
@@ -284,6 +297,8 @@ int cmd_types(int argc, char **argv)
 		return cmd_types_pause(argc - 2, argv + 2, strcmp(argv[1], "pause") == 0);
 	if (argc >= 2 && strcmp(argv[1], "check") == 0)
 		return check(argc - 2, argv + 2);
+	if (argc >= 2 && strcmp(argv[1], "selftest") == 0)
+		return selftest(argc - 2, argv + 2);
 	if (argc >= 2 && strcmp(argv[1], "explain") == 0)
 		return cmd_explain(argc - 1, argv + 1);
 	return cli_usage(types_usage);

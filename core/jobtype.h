@@ -40,6 +40,8 @@ struct jobtype {
 	struct params params;
 	bool many; /* one job of all files that come together, else one job a file */
 	bool network, by_default;
+	const char **sample; /* for `types selftest`: a file, then NAME=VALUE; not published */
+	const char *expect;  /* pattern its result matches; NULL: any will do; not published */
 	bool manual;    /* no command: people and outside programs move its jobs */
 	bool paused;    /* nobody claims jobs of it; said by jobtype_load_db */
 	bool available; /* the command and every program of requires are there on some host */
