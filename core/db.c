@@ -233,6 +233,13 @@ enum rc db_commit_durable(struct db *db, struct err *err)
 	return commit(db, true, err);
 }
 
+enum rc db_sync(struct db *db, struct err *err)
+{
+	if (db->tx != TX_NONE)
+		bug("sync within a transaction: begun=%s:%d", db->file, db->line);
+	return db->engine->sync(db->conn, err);
+}
+
 void db_rollback(struct db *db)
 {
 	if (!db)

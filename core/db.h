@@ -79,6 +79,9 @@ enum rc db_commit(struct db *db, struct err *err);
  * so acknowledge nothing. The kernel may have dropped what it could not write, so the process must
  * end: db_broken is true from then on, and any further use of the connection aborts. */
 enum rc db_commit_durable(struct db *db, struct err *err);
+/* The same in two steps: db_commit, and later, with no transaction open, this. What need not wait
+ * for the disk is done between them. */
+enum rc db_sync(struct db *db, struct err *err);
 bool db_broken(const struct db *db);
 void db_rollback(struct db *db);
 

@@ -30,6 +30,8 @@ struct db_engine {
 	enum rc (*begin_read)(void *conn, struct err *err);
 	/* Whatever the result, no transaction is open afterwards. */
 	enum rc (*commit)(void *conn, bool durable, struct err *err);
+	/* Make what was committed before durable; no transaction is open. */
+	enum rc (*sync)(void *conn, struct err *err);
 	void (*rollback)(void *conn);
 
 	enum rc (*prepare)(void *conn, const char *text, void **stmt, struct err *err);

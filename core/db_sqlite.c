@@ -416,6 +416,11 @@ static enum rc sync_log(struct sqlite_conn *c, struct err *err)
 	return err_set(err, RC_DB, "sync of the database log failed: %s", sqlite3_errstr(code));
 }
 
+static enum rc sq_sync(void *conn, struct err *err)
+{
+	return sync_log(conn, err);
+}
+
 static enum rc sq_commit(void *conn, bool durable, struct err *err)
 {
 	struct sqlite_conn *c = conn;
@@ -481,6 +486,7 @@ const struct db_engine db_engine_sqlite = {
     .begin = sq_begin,
     .begin_read = sq_begin_read,
     .commit = sq_commit,
+    .sync = sq_sync,
     .rollback = sq_rollback,
     .prepare = sq_prepare,
     .finalize = sq_finalize,

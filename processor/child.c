@@ -173,8 +173,9 @@ static _Noreturn void become(const struct child_plan *plan, const int theirs[sta
 	setsid();
 	if (!spec->sandbox && chdir(spec->work) < 0)
 		fail("enter the work directory");
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
+	/* The only one that the runner ignores; it was started with all others as they should be.
+	 */
+	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (spec->sandbox)
@@ -183,6 +184,19 @@ static _Noreturn void become(const struct child_plan *plan, const int theirs[sta
 		execvpe(argv[0], argv, plan->env);
 	dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
 	_exit(127);
+}
+
+/* By vfork: the memory of the runner is neither copied nor, page by page, made its own again. The
+ * child lives on our stack until it executes, and become() does nothing to memory that we look at
+ * afterwards. */
+static __attribute__((noinline)) pid_t make(
+    const struct child_plan *plan, const int theirs[static FD_COUNT], char *const *argv)
+{
+	pid_t runner = getpid(), pid = vfork();
+
+	if (pid == 0)
+		become(plan, theirs, argv, runner);
+	return pid;
 }
 
 static void close_all(int *fds, size_t n, int keep)
@@ -207,15 +221,12 @@ enum rc child_start(
 	    .group = FD_GROUP};
 	int theirs[FD_COUNT] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 	char **argv = plan->spec->sandbox ? sandbox_argv(&box, plan->argv, a) : plan->argv;
-	pid_t runner = getpid();
 	enum rc rc;
 
 	*child = (struct child){-1, -1, -1, -1, -1, -1};
 	rc = make_descriptors(plan, theirs, child, err);
-	if (!rc && (child->pid = fork()) < 0)
+	if (!rc && (child->pid = make(plan, theirs, argv)) < 0)
 		rc = err_sys(err, "cannot fork");
-	if (!rc && !child->pid)
-		become(plan, theirs, argv, runner);
 	close_all(theirs, FD_COUNT, plan->lock);
 	if (rc)
 		close_all(

@@ -169,7 +169,8 @@ static int become_runner(const int fds[static NURSERY_FDS])
 	if (close_range(RUNNER_FD_END, ~0u, 0) < 0)
 		return 71;
 	setsid();
-	return runner_main();
+	/* Without the farewells of all our libraries: each would touch pages of its own. */
+	_exit(runner_main());
 }
 
 int nursery_main(void)

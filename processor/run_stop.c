@@ -13,9 +13,11 @@
 
 void run_kill(struct run *r)
 {
+	/* With the first process of the sandbox go all others of it. */
 	if (r->init_fd >= 0)
 		syscall(SYS_pidfd_send_signal, r->init_fd, SIGKILL, NULL, 0);
-	watch_signal(getpid(), SIGKILL);
+	else
+		watch_signal(getpid(), SIGKILL);
 	if (!r->gone)
 		kill(r->child.pid, SIGKILL);
 }

@@ -86,7 +86,8 @@ static void read_stream(struct run *r, int *fd)
 				 : fd == &r->child.error ? HEARING_STDERR
 				 : fd == &r->child.json  ? HEARING_JSON
 							 : HEARING_MAX;
-	char data[65536];
+	/* Not on the stack: a process that has just been forked pays for each page it touches. */
+	static char data[65536];
 
 	for (int i = 0; i < 8 && *fd >= 0; i++) {
 		ssize_t n = read(*fd, data, sizeof data);

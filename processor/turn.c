@@ -188,7 +188,7 @@ static enum rc write_batch(struct supervisor *sv, struct batch *b, struct err *e
 	if (!rc)
 		rc = write_all(sv, b, err);
 	if (!rc)
-		rc = b->end_count ? db_commit_durable(sv->db, err) : db_commit(sv->db, err);
+		rc = db_commit(sv->db, err);
 	if (rc)
 		db_rollback(sv->db);
 	return rc;
@@ -253,14 +253,21 @@ static void committed(struct supervisor *sv, struct batch *b, int64_t now)
 	sv->want_states = b->lost;
 	sv->want_due = false;
 	/* What ended leaves room, what was swept may run: look again. */
-	sv->want_claim = b->end_count || b->swept || b->due || b->dead_count ||
-	    b->claim_count == BATCH_MAX;
+	sv->want_claim =
+	    b->end_count || b->swept || b->due || b->dead_count || b->claim_count == BATCH_MAX;
 	if (b->swept)
 		log_warn("leases ran out count=%" PRId64, b->swept);
-	for (size_t i = 0; i < b->claim_count; i++)
-		running_start(sv, &b->claims[i]);
 	for (size_t i = 0; i < b->end_count; i++)
 		end_recorded(sv, b->ends[i], b->end_rc[i]);
+}
+
+/* What was claimed starts while the disk works: a claim that a power cut takes back is none, and
+ * the command of a job may be run again. Ends are durable before anyone hears of them. */
+static enum rc start_claimed(struct supervisor *sv, struct batch *b, struct err *err)
+{
+	for (size_t i = 0; i < b->claim_count; i++)
+		running_start(sv, &b->claims[i]);
+	return b->end_count ? db_sync(sv->db, err) : RC_OK;
 }
 
 static void retest(struct supervisor *sv, int64_t now)
@@ -292,6 +299,8 @@ enum rc turn_take(struct supervisor *sv, struct err *err)
 		collect(sv, &b, now);
 		rc = write_batch(sv, &b, err);
 	}
+	if (!rc)
+		rc = start_claimed(sv, &b, err);
 	if (!rc)
 		committed(sv, &b, now);
 	/* Without the database nobody can renew our leases: others will run these jobs. */
