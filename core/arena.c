@@ -13,6 +13,8 @@
 #include "core/rc.h"
 
 #define CHUNK_BYTES 16384u
+/* Most that is kept for reuse. */
+#define KEPT_BYTES 262144u
 
 struct arena_chunk {
 	struct arena_chunk *older;
@@ -22,7 +24,7 @@ struct arena_chunk {
 
 void arena_init(struct arena *a)
 {
-	*a = (struct arena){ 0 };
+	*a = (struct arena){0};
 }
 
 static void use_chunk(struct arena *a, struct arena_chunk *c)
@@ -32,17 +34,39 @@ static void use_chunk(struct arena *a, struct arena_chunk *c)
 	a->end = c->data + c->bytes;
 }
 
+static struct arena_chunk *new_chunk(size_t bytes)
+{
+	struct arena_chunk *c = malloc(sizeof *c + bytes);
+
+	if (!c)
+		bug("arena: out of memory bytes=%zu", bytes);
+	c->older = NULL;
+	c->bytes = bytes;
+	return c;
+}
+
+/* What took several chunks is likely to come again: one as large as all of them takes their place.
+ */
 void arena_clear(struct arena *a)
 {
 	struct arena_chunk *c = a->head;
+	size_t bytes = 0;
 
 	if (!c)
 		return;
 	while (c->older) {
 		struct arena_chunk *older = c->older;
 
+		bytes += c->bytes;
 		free(c);
 		c = older;
+	}
+	bytes += c->bytes;
+	if (bytes > KEPT_BYTES)
+		bytes = KEPT_BYTES;
+	if (bytes > c->bytes) {
+		free(c);
+		c = new_chunk(bytes);
 	}
 	use_chunk(a, c);
 }
@@ -63,12 +87,9 @@ void *arena_alloc(struct arena *a, size_t size)
 	size = (size + 15) & ~(size_t)15;
 	if (!a->head || size > (size_t)(a->end - a->next)) {
 		size_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
-		struct arena_chunk *c = malloc(sizeof *c + bytes);
+		struct arena_chunk *c = new_chunk(bytes);
 
-		if (!c)
-			bug("arena: out of memory bytes=%zu", bytes);
 		c->older = a->head;
-		c->bytes = bytes;
 		use_chunk(a, c);
 	}
 	p = a->next;
@@ -95,20 +116,43 @@ char *arena_strdup(struct arena *a, const char *s)
 	return s ? arena_strndup(a, s, strlen(s)) : NULL;
 }
 
+/* Printed where it will stand, if it fits there. */
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+	size_t room = a->head ? (size_t)(a->end - a->next) : 0;
+	char *at = a->next, *p;
 	va_list ap;
-	char *p;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(at, room, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		bug("arena: unusable format");
 	p = arena_alloc(a, (size_t)n + 1);
+	if (p == at && (size_t)n < room)
+		return p;
 	va_start(ap, fmt);
 	vsnprintf(p, (size_t)n + 1, fmt, ap);
 	va_end(ap);
 	return p;
+}
+
+char *arena_join(struct arena *a, const char *first, ...)
+{
+	size_t len = 0;
+	char *out, *to;
+	va_list ap;
+
+	va_start(ap, first);
+	for (const char *s = first; s; s = va_arg(ap, const char *))
+		len += strlen(s);
+	va_end(ap);
+	out = to = arena_alloc(a, len + 1);
+	va_start(ap, first);
+	for (const char *s = first; s; s = va_arg(ap, const char *))
+		to = stpcpy(to, s);
+	va_end(ap);
+	*to = '\0';
+	return out;
 }

@@ -19,7 +19,7 @@ struct arena {
 };
 
 void arena_init(struct arena *a);
-/* Forget every allocation but keep the first chunk for reuse. */
+/* Forget every allocation but keep memory for as many, up to 256 KiB. */
 void arena_clear(struct arena *a);
 /* Give everything back; the arena may be used again as if just initialised. */
 void arena_release(struct arena *a);
@@ -33,6 +33,8 @@ void *arena_zalloc(struct arena *a, size_t size)
 /* Copies that end in NUL. arena_strdup(a, NULL) is NULL. */
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len);
+/* The texts one behind the other; NULL ends the list. */
+char *arena_join(struct arena *a, const char *first, ...) __attribute__((sentinel));
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

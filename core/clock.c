@@ -32,14 +32,20 @@ int64_t clock_boot_us(void)
 	return read_us(CLOCK_BOOTTIME);
 }
 
+/* Two digits. */
+static void two(char *to, unsigned n)
+{
+	to[0] = (char)('0' + n / 10);
+	to[1] = (char)('0' + n % 10);
+}
+
 /* Civil date from days since 1970 by the usual era arithmetic: gmtime_r costs ten times as much,
  * and a page shows a hundred times. */
 char *clock_iso(int64_t wall_ms, char out[static CLOCK_ISO_SIZE])
 {
 	int64_t days = wall_ms / 86400000, rest = wall_ms % 86400000;
 	int64_t era, year, month, day;
-	unsigned doe, yoe, doy, mp;
-	static const char digits[] = "0123456789";
+	unsigned doe, yoe, doy, mp, ms;
 
 	if (rest < 0) {
 		rest += 86400000;
@@ -56,26 +62,17 @@ char *clock_iso(int64_t wall_ms, char out[static CLOCK_ISO_SIZE])
 	year = (int64_t)yoe + era * 400 + (month <= 2);
 	if (year < 0 || year > 9999)
 		year = 9999;
-
-	const struct {
-		int at, width;
-		int64_t value;
-	} fields[] = {
-		{ 0, 4, year },
-		{ 5, 2, month },
-		{ 8, 2, day },
-		{ 11, 2, rest / 3600000 },
-		{ 14, 2, rest / 60000 % 60 },
-		{ 17, 2, rest / 1000 % 60 },
-		{ 20, 3, rest % 1000 },
-	};
+	ms = (unsigned)rest;
 	memcpy(out, "0000-00-00T00:00:00.000Z", CLOCK_ISO_SIZE);
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-		int64_t value = fields[i].value;
-
-		for (int k = fields[i].width - 1; k >= 0; k--, value /= 10)
-			out[fields[i].at + k] = digits[value % 10];
-	}
+	two(out, (unsigned)year / 100);
+	two(out + 2, (unsigned)year % 100);
+	two(out + 5, (unsigned)month);
+	two(out + 8, (unsigned)day);
+	two(out + 11, ms / 3600000);
+	two(out + 14, ms / 60000 % 60);
+	two(out + 17, ms / 1000 % 60);
+	out[20] = (char)('0' + ms % 1000 / 100);
+	two(out + 21, ms % 100);
 	return out;
 }
 

@@ -162,6 +162,9 @@ struct view *job_moves_view(struct arena *a, const struct job *job);
 /* The job as every answer shows it: fields, `inputs` and `outputs` (those of files[] that are its
  * own), `actions` (names of what its state allows). Texts are borrowed from job and files. */
 struct view *job_view(struct arena *a, const struct job *job, const struct file *files, size_t n);
+/* The same into v, which is empty or like the view of another job (view_like). */
+void job_view_fill(
+    struct arena *a, struct view *v, const struct job *job, const struct file *files, size_t n);
 
 /* Requests that were answered before. lookup: RC_OK and the stored answer, RC_NOTFOUND, or
  * RC_INVALID when the key was used for another request. store: inside the creating transaction. */

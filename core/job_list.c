@@ -279,8 +279,9 @@ static struct view *file_view(struct arena *a, const char *job_uuid, const struc
 	view_ref(v, "sha256", f->sha256);
 	view_ref(v, "download_url",
 	    f->output
-		? arena_printf(a, "/jobs/%s/files/out/%s", job_uuid, url_escape_path(a, f->name))
-		: arena_printf(a, "/jobs/%s/files/in/%s", job_uuid, url_escape(a, f->name)));
+		? arena_join(
+		      a, "/jobs/", job_uuid, "/files/out/", url_escape_path(a, f->name), NULL)
+		: arena_join(a, "/jobs/", job_uuid, "/files/in/", url_escape(a, f->name), NULL));
 	return v;
 }
 
@@ -316,9 +317,10 @@ struct view *job_moves_view(struct arena *a, const struct job *job)
 	return list;
 }
 
-struct view *job_view(struct arena *a, const struct job *job, const struct file *files, size_t n)
+void job_view_fill(
+    struct arena *a, struct view *v, const struct job *job, const struct file *files, size_t n)
 {
-	struct view *v = view_obj(a), *inputs = view_list(a), *outputs = view_list(a);
+	struct view *inputs = view_list(a), *outputs = view_list(a);
 
 	view_int(v, "id", job->id);
 	view_ref(v, "uuid", job->uuid);
@@ -358,5 +360,12 @@ struct view *job_view(struct arena *a, const struct job *job, const struct file 
 	view_put(v, "actions", action_list(a, job->status));
 	view_bool(v, "manual", job->manual);
 	view_put(v, "moves", job_moves_view(a, job));
+}
+
+struct view *job_view(struct arena *a, const struct job *job, const struct file *files, size_t n)
+{
+	struct view *v = view_obj(a);
+
+	job_view_fill(a, v, job, files, n);
 	return v;
 }

@@ -33,39 +33,56 @@ static const char *const action_names[JOB_ACTION_MAX] = {
 const enum job_action job_asked[JOB_ASKED_MAX] = {
     JOB_PAUSE, JOB_RESUME, JOB_CANCEL, JOB_RETRY, JOB_DELETE};
 
-/* The life of a job. What is not listed is not allowed. A paused job may still end: it was done
- * before the pause reached its processes. */
-static const struct {
-	enum job_status from;
-	enum job_action action;
-	enum job_status to;
-} transitions[] = {
-    {JOB_PENDING, JOB_CLAIM, JOB_PROCESSING},
-    {JOB_PENDING, JOB_CANCEL, JOB_CANCELLED},
-    {JOB_PENDING, JOB_PAUSE, JOB_PAUSED},
-    {JOB_PROCESSING, JOB_COMPLETE, JOB_COMPLETED},
-    {JOB_PROCESSING, JOB_FAIL, JOB_FAILED},
-    {JOB_PROCESSING, JOB_RELEASE, JOB_PENDING},
-    {JOB_PROCESSING, JOB_CANCEL, JOB_CANCELLED},
-    {JOB_PROCESSING, JOB_PAUSE, JOB_PAUSED},
-    {JOB_PAUSED, JOB_RESUME, JOB_PENDING},
-    {JOB_PAUSED, JOB_THAW, JOB_PROCESSING},
-    {JOB_PAUSED, JOB_COMPLETE, JOB_COMPLETED},
-    {JOB_PAUSED, JOB_FAIL, JOB_FAILED},
-    {JOB_PAUSED, JOB_RELEASE, JOB_PAUSED},
-    {JOB_PAUSED, JOB_CANCEL, JOB_CANCELLED},
-    {JOB_FAILED, JOB_RETRY, JOB_PENDING},
-    {JOB_CANCELLED, JOB_RETRY, JOB_PENDING},
-    {JOB_COMPLETED, JOB_REMOVE, JOB_REMOVED},
-    {JOB_FAILED, JOB_REMOVE, JOB_REMOVED},
-    {JOB_CANCELLED, JOB_REMOVE, JOB_REMOVED},
-    {JOB_PENDING, JOB_DELETE, JOB_PENDING},
-    {JOB_PROCESSING, JOB_DELETE, JOB_PROCESSING},
-    {JOB_PAUSED, JOB_DELETE, JOB_PAUSED},
-    {JOB_COMPLETED, JOB_DELETE, JOB_COMPLETED},
-    {JOB_FAILED, JOB_DELETE, JOB_FAILED},
-    {JOB_CANCELLED, JOB_DELETE, JOB_CANCELLED},
-    {JOB_REMOVED, JOB_DELETE, JOB_REMOVED},
+/* The life of a job: by state and action the state that follows, plus one. What is not listed is
+ * not allowed. A paused job may still end: it was done before the pause reached its processes. */
+static const unsigned char transitions[JOB_STATUS_MAX][JOB_ACTION_MAX] = {
+    [JOB_PENDING] =
+	{
+	    [JOB_CLAIM] = JOB_PROCESSING + 1,
+	    [JOB_CANCEL] = JOB_CANCELLED + 1,
+	    [JOB_PAUSE] = JOB_PAUSED + 1,
+	    [JOB_DELETE] = JOB_PENDING + 1,
+	},
+    [JOB_PROCESSING] =
+	{
+	    [JOB_COMPLETE] = JOB_COMPLETED + 1,
+	    [JOB_FAIL] = JOB_FAILED + 1,
+	    [JOB_RELEASE] = JOB_PENDING + 1,
+	    [JOB_CANCEL] = JOB_CANCELLED + 1,
+	    [JOB_PAUSE] = JOB_PAUSED + 1,
+	    [JOB_DELETE] = JOB_PROCESSING + 1,
+	},
+    [JOB_PAUSED] =
+	{
+	    [JOB_RESUME] = JOB_PENDING + 1,
+	    [JOB_THAW] = JOB_PROCESSING + 1,
+	    [JOB_COMPLETE] = JOB_COMPLETED + 1,
+	    [JOB_FAIL] = JOB_FAILED + 1,
+	    [JOB_RELEASE] = JOB_PAUSED + 1,
+	    [JOB_CANCEL] = JOB_CANCELLED + 1,
+	    [JOB_DELETE] = JOB_PAUSED + 1,
+	},
+    [JOB_FAILED] =
+	{
+	    [JOB_RETRY] = JOB_PENDING + 1,
+	    [JOB_REMOVE] = JOB_REMOVED + 1,
+	    [JOB_DELETE] = JOB_FAILED + 1,
+	},
+    [JOB_CANCELLED] =
+	{
+	    [JOB_RETRY] = JOB_PENDING + 1,
+	    [JOB_REMOVE] = JOB_REMOVED + 1,
+	    [JOB_DELETE] = JOB_CANCELLED + 1,
+	},
+    [JOB_COMPLETED] =
+	{
+	    [JOB_REMOVE] = JOB_REMOVED + 1,
+	    [JOB_DELETE] = JOB_COMPLETED + 1,
+	},
+    [JOB_REMOVED] =
+	{
+	    [JOB_DELETE] = JOB_REMOVED + 1,
+	},
 };
 
 static const struct {
@@ -102,10 +119,9 @@ enum job_status job_status_parse(const char *s)
 
 enum job_status job_next(enum job_status from, enum job_action a)
 {
-	for (size_t i = 0; i < sizeof transitions / sizeof *transitions; i++)
-		if (transitions[i].from == from && transitions[i].action == a)
-			return transitions[i].to;
-	return JOB_STATUS_MAX;
+	unsigned to = (unsigned)from < JOB_STATUS_MAX ? transitions[from][a] : 0;
+
+	return to ? (enum job_status)(to - 1) : JOB_STATUS_MAX;
 }
 
 bool job_status_final(enum job_status s)

@@ -197,17 +197,27 @@ bool str_clean_name(const char *s, size_t len, char out[static 256])
 	return used && strcmp(out, ".") != 0 && strcmp(out, "..") != 0;
 }
 
+/* Whole numbers only: pages show hundreds of sizes, and printing floating point is slow. */
 char *str_bytes(int64_t bytes, char out[static 16])
 {
-	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-	double n = (double)bytes;
+	static const char *const units[] = {" B", " kB", " MB", " GB", " TB", " PB"};
+	uint64_t n = bytes > 0 ? (uint64_t)bytes : 0, one = 1, tenths, whole;
+	char digits[24], *from = digits + sizeof digits, *to = out;
 	size_t u = 0;
 
-	while (n >= 999.5 && u + 1 < sizeof units / sizeof *units) {
-		n /= 1000;
-		u++;
+	for (; 2 * n >= 1999 * one && u + 1 < sizeof units / sizeof *units; u++)
+		one *= 1000;
+	tenths = n / one * 10 + (n % one * 10 + one / 2) / one;
+	whole = u && tenths < 100 ? tenths / 10 : n / one + (n % one * 2 >= one && u);
+	do
+		*--from = (char)('0' + whole % 10);
+	while (whole /= 10);
+	to = mempcpy(to, from, (size_t)(digits + sizeof digits - from));
+	if (u && tenths < 100) {
+		*to++ = '.';
+		*to++ = (char)('0' + tenths % 10);
 	}
-	snprintf(out, 16, u && n < 9.95 ? "%.1f %s" : "%.0f %s", n, units[u]);
+	strcpy(to, units[u]);
 	return out;
 }
 

@@ -43,14 +43,36 @@ struct view *view_list(struct arena *a)
 	return new_node(a, VIEW_LIST);
 }
 
+struct view *view_like(struct arena *a, const struct view *model)
+{
+	const struct view_node *from = (const struct view_node *)model;
+	struct view_node *n = arena_alloc(a, sizeof *n);
+
+	if (model->type != VIEW_OBJ)
+		bug("view: not an object");
+	*n = *from;
+	n->arena = a;
+	n->next = 0;
+	/* The index is the model's: the first member beyond makes a new one. */
+	n->cap = model->len;
+	n->view.members = arena_alloc(a, model->len * sizeof *model->members);
+	for (uint32_t i = 0; i < model->len; i++) {
+		n->view.members[i] = model->members[i];
+		n->view.members[i].value = (struct view){.type = VIEW_NULL};
+	}
+	return &n->view;
+}
+
 /* A larger array of `size`-byte elements for a full one: 8, 32 (a row of a table), doubled. */
 static void *grow(struct view_node *n, void *old, size_t size)
 {
-	uint32_t cap = n->cap == 0 ? 8 : n->cap == 8 ? 32 : n->cap * 2;
+	uint32_t cap = 8;
 	void *new;
 
-	if (cap > UINT32_MAX / 4)
+	if (n->cap > UINT32_MAX / 8)
 		bug("view: too many members=%u", n->cap);
+	while (cap <= n->cap)
+		cap = cap == 8 ? 32 : cap * 2;
 	new = arena_alloc(n->arena, cap * size);
 	if (n->cap)
 		memcpy(new, old, n->cap * size);
@@ -101,12 +123,21 @@ static struct view_member *lookup(const struct view_node *n, const struct view_k
 static struct view *slot(struct view *obj, const char *name)
 {
 	struct view_node *n = node_of(obj, VIEW_OBJ);
-	size_t len = strlen(name);
-	struct view_key key = view_key(name, len);
-	struct view_member *m = lookup(n, &key);
+	struct view_member *m = obj->members + n->next;
+	struct view_key key;
+	size_t len;
 
-	if (m)
+	if (n->next < obj->len && m->key == name) {
+		n->next++;
 		return &m->value;
+	}
+	len = strlen(name);
+	key = view_key(name, len);
+	m = lookup(n, &key);
+	if (m) {
+		n->next = (uint32_t)(m - obj->members) + 1;
+		return &m->value;
+	}
 	if (len > UINT32_MAX)
 		bug("view: impossible key bytes=%zu", len);
 	if (obj->len == n->cap) {
@@ -119,6 +150,7 @@ static struct view *slot(struct view *obj, const char *name)
 	n->seen |= 1ull << (key.spread & 63);
 	if (n->index)
 		index_add(n, obj->len - 1);
+	n->next = obj->len;
 	return &m->value;
 }
 

@@ -33,6 +33,10 @@ struct view;
 struct view *view_obj(struct arena *a);
 struct view *view_list(struct arena *a);
 
+/* A new object with the members that another has, all of them null: for the rows of a list. Where
+ * they are then set in the same order by the same texts, none has to be looked for. */
+struct view *view_like(struct arena *a, const struct view *model);
+
 /* Set a member of an object. view_str and view_strn copy the text (NULL text sets null);
  * view_ref borrows it until the arena ends. */
 void view_str(struct view *obj, const char *key, const char *s);

@@ -45,6 +45,7 @@ struct view_node {
 	uint64_t seen;
 	uint32_t *index;
 	uint32_t cap, index_size;
+	uint32_t next; /* the member behind the one that was set last */
 };
 
 /* Address of this is the seed: keys of untrusted JSON cannot be chosen to collide. */

@@ -41,7 +41,7 @@ static void put_buttons(struct arena *a, struct view *v, const struct job *job, 
 		b = view_obj(a);
 		view_ref(b, "name", buttons[i].name);
 		view_ref(b, "label", buttons[i].label);
-		view_ref(b, "url", arena_printf(a, "%s/%s", url, buttons[i].name));
+		view_ref(b, "url", arena_join(a, url, "/", buttons[i].name, NULL));
 		view_bool(b, buttons[i].flag, true);
 		view_push(list, b);
 	}
@@ -62,7 +62,7 @@ static void put_file_texts(struct arena *a, const struct view *files)
 void job_view_page(
     struct arena *a, struct view *v, const struct job *job, const struct jobtypes *types)
 {
-	const char *url = arena_printf(a, "/jobs/%s", job->uuid);
+	const char *url = arena_join(a, "/jobs/", job->uuid, NULL);
 	const struct jobtype *type = jobtype_find(types, job->job_type);
 	bool waits = job->status == JOB_PENDING && job->run_at > job->updated_at;
 	char text[CLOCK_ISO_SIZE];
@@ -71,7 +71,7 @@ void job_view_page(
 	put_file_texts(a, view_get(v, "outputs"));
 	view_str(v, "size_text", str_bytes(job->size_bytes, text));
 	view_ref(v, "url", url);
-	view_ref(v, "log_url", job->attempt ? arena_printf(a, "%s/log", url) : NULL);
+	view_ref(v, "log_url", job->attempt ? arena_join(a, url, "/log", NULL) : NULL);
 	view_ref(v, "status_label", status_label(job->status));
 	view_bool(v, flags[job->status], true);
 	view_bool(v, "is_live", !job_status_final(job->status));

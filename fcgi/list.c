@@ -51,7 +51,7 @@ bool tag_unchanged(const struct request *r, struct response *resp, const char *t
 /* "k=v" behind what there is. */
 static const char *query_add(struct arena *a, const char *query, const char *key, const char *value)
 {
-	return arena_printf(a, "%s%s%s=%s", query, *query ? "&" : "", key, url_escape(a, value));
+	return arena_join(a, query, *query ? "&" : "", key, "=", url_escape(a, value), NULL);
 }
 
 static const char *query_number(struct arena *a, const char *query, const char *key, int64_t n)
@@ -128,7 +128,7 @@ enum rc list_open(struct app *app, const struct request *r, struct list *l, stru
 
 static const char *with_query(struct arena *a, const char *path, const char *query)
 {
-	return *query ? arena_printf(a, "%s?%s", path, query) : path;
+	return *query ? arena_join(a, path, "?", query, NULL) : path;
 }
 
 static struct view *filter_view(struct arena *a, const struct job_filter *f)
@@ -284,29 +284,45 @@ static void put_page_members(
 	view_bool(v, "is_busy", l->busy);
 }
 
+/* With what pages add, if the types are given. Rows are made like the first. */
+static struct view *rows_view(
+    struct arena *a, const struct rows *rows, const struct jobtypes *types)
+{
+	struct view *jobs = view_list(a), *first = NULL;
+
+	for (size_t i = 0; i < rows->page.n; i++) {
+		struct view *job = first ? view_like(a, first) : view_obj(a);
+
+		job_view_fill(a, job, &rows->page.jobs[i], rows->files, rows->file_count);
+		if (types)
+			job_view_page(a, job, &rows->page.jobs[i], types);
+		view_push(jobs, job);
+		if (!first)
+			first = job;
+	}
+	return jobs;
+}
+
 enum rc list_view(struct app *app, const struct request *r, struct list *l, bool page,
     struct view **out, struct err *err)
 {
 	struct arena *a = r->arena;
-	struct view *v = view_obj(a), *jobs = view_list(a);
+	struct view *v = view_obj(a);
 	const struct jobtypes *types = NULL;
 	struct rows rows;
-	enum rc rc = read_rows(app, r, l, &rows, err);
+	enum rc rc = db_begin_read(app->db, err);
 
+	if (rc == RC_OK)
+		rc = read_rows(app, r, l, &rows, err);
 	if (rc == RC_OK && page)
 		rc = app_types(app, &types, err);
+	db_rollback(app->db);
 	if (rc != RC_OK)
 		return rc;
 	l->busy = false;
-	for (size_t i = 0; i < rows.page.n; i++) {
-		struct view *job = job_view(a, &rows.page.jobs[i], rows.files, rows.file_count);
-
-		if (page)
-			job_view_page(a, job, &rows.page.jobs[i], types);
-		view_push(jobs, job);
+	for (size_t i = 0; i < rows.page.n; i++)
 		l->busy |= !job_status_final(rows.page.jobs[i].status);
-	}
-	view_put(v, "jobs", jobs);
+	view_put(v, "jobs", rows_view(a, &rows, page ? types : NULL));
 	if (rows.matching < 0)
 		view_null(v, "count");
 	else

@@ -118,7 +118,14 @@ static void byte_counts_read_well(void **state)
 
 	(void)state;
 	assert_string_equal(str_bytes(0, out), "0 B");
+	assert_string_equal(str_bytes(-1, out), "0 B");
 	assert_string_equal(str_bytes(999, out), "999 B");
+	assert_string_equal(str_bytes(1000, out), "1.0 kB");
+	assert_string_equal(str_bytes(9949, out), "9.9 kB");
+	assert_string_equal(str_bytes(9950, out), "10 kB");
+	assert_string_equal(str_bytes(999499, out), "999 kB");
+	assert_string_equal(str_bytes(999500, out), "1.0 MB");
+	assert_string_equal(str_bytes(INT64_MAX, out), "9223 PB");
 	assert_string_equal(str_bytes(1400000, out), "1.4 MB");
 	assert_string_equal(str_bytes(9990, out), "10 kB");
 	assert_string_equal(str_bytes(INT64_C(5000000000000), out), "5.0 TB");
@@ -240,6 +247,32 @@ static void an_arena_gives_separate_aligned_memory(void **state)
 	arena_release(&a);
 }
 
+/* Whatever is left of the chunk: printing first tries what room there is. */
+static void an_arena_prints_and_joins(void **state)
+{
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 3000; i++) {
+			char *p = arena_printf(&a, "%s-%d", "text", i);
+			char *j = arena_join(&a, p, "+", "", p, NULL);
+			char expect[64];
+
+			snprintf(expect, sizeof expect, "text-%d+text-%d", i, i);
+			assert_string_equal(j, expect);
+			arena_alloc(&a, (size_t)i % 50);
+			assert_memory_equal(p, expect, strlen(p));
+		}
+		arena_clear(&a);
+	}
+	assert_string_equal(arena_join(&a, "", NULL), "");
+	arena_release(&a);
+	assert_string_equal(arena_printf(&a, "%d", 1), "1");
+	arena_release(&a);
+}
+
 static void a_buffer_grows_and_ends_in_nul(void **state)
 {
 	struct buf b;
@@ -319,6 +352,7 @@ int main(void)
 	    cmocka_unit_test(durations_read_well),
 	    cmocka_unit_test(uuids_sort_by_time_and_differ),
 	    cmocka_unit_test(an_arena_gives_separate_aligned_memory),
+	    cmocka_unit_test(an_arena_prints_and_joins),
 	    cmocka_unit_test(a_buffer_grows_and_ends_in_nul),
 	    cmocka_unit_test(urls_are_escaped),
 	    cmocka_unit_test(states_follow_the_table),

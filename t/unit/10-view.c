@@ -112,6 +112,43 @@ static void thousands_of_members_are_all_found(void **state)
 	}
 }
 
+/* A row like another: the same members in any order, fewer, and more, with and without an index. */
+static void a_row_is_made_like_another(void **state)
+{
+	static char keys[40][4];
+
+	(void)state;
+	for (int n = 3; n <= 40; n += 37) {
+		struct view *model = view_obj(&arena), *row;
+
+		for (int i = 0; i < n; i++) {
+			snprintf(keys[i], sizeof keys[i], "k%d", i);
+			view_int(model, keys[i], i);
+		}
+		row = view_like(&arena, model);
+		for (int i = 0; i < n; i += 2)
+			view_int(row, keys[i], 100 + i);
+		view_int(row, "k1", 7);
+		assert_int_equal(view_len(row), n);
+		assert_int_equal(view_number(view_get(row, "k1")), 7);
+		assert_int_equal(view_number(view_get(row, "k2")), 102);
+		assert_int_equal(
+		    view_type(view_get(row, n > 3 ? "k3" : "k1")), n > 3 ? VIEW_NULL : VIEW_INT);
+		for (int i = 0; i < 30; i++)
+			view_int(row, arena_printf(&arena, "more%d", i), i);
+		view_int(row, "k0", 1);
+		assert_int_equal(view_len(row), n + 30);
+		assert_int_equal(view_number(view_get(row, "more29")), 29);
+		assert_int_equal(view_number(view_get(row, "k2")), 102);
+		assert_int_equal(view_number(view_get(row, "k0")), 1);
+		/* The model is as it was. */
+		assert_int_equal(view_len(model), n);
+		assert_int_equal(view_number(view_get(model, "k0")), 0);
+		assert_int_equal(view_number(view_get(model, "k2")), 2);
+		assert_null(view_get(model, "more0"));
+	}
+}
+
 static void json_text_may_stand_in_a_page(void **state)
 {
 	struct view *v = view_list(&arena);
@@ -223,6 +260,7 @@ int main(void)
 	    cmocka_unit_test(members_keep_order_and_the_later_value),
 	    cmocka_unit_test(reading_answers_null_for_what_is_absent),
 	    cmocka_unit_test(thousands_of_members_are_all_found),
+	    cmocka_unit_test(a_row_is_made_like_another),
 	    cmocka_unit_test(json_text_may_stand_in_a_page),
 	    cmocka_unit_test(reals_print_shortest),
 	    cmocka_unit_test(parsing_reads_every_kind_of_value),
