@@ -278,7 +278,7 @@ check:
 	$(Q)$(MAKE) BUILD=build-check WERROR=1 programs units benches
 	$(Q)BUILD=build-check scripts/check
 bench:
-	$(Q)scripts/deps test
+	$(Q)scripts/deps bench
 	$(Q)$(MAKE) programs benches
 	$(Q)bench/run
 soak:
