@@ -98,7 +98,7 @@ static const struct key keys[] = {
 	    "Time a job has to end by itself after it was told to."),
 	DURATION(sweep_age, "1h", SECOND, 365 * DAY,
 	    "Files that belong to no job are removed when they are older than this."),
-	SIZE(log_max, "64M", KiB, INT64_C(1) << 40, "Size at which the log of one job is cut."),
+	SIZE(log_max, "64M", KiB, INT64_C(1) << 40, "Size at which the log of one attempt is cut."),
 
 	TEXT(database, KIND_PATH, STATE "/dropmill.db", "The SQLite database. On a local disk."),
 	TEXT(store, KIND_PATH, STATE "/store",

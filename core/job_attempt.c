@@ -28,13 +28,14 @@ struct job_attempt *job_attempts(const struct job *job, const struct job_event *
 		if (!begins(events, i))
 			continue;
 		list[(*count)++] = (struct job_attempt){
-		    .number = number--,
+		    .number = number,
 		    .started_at = events[i].at,
 		    .ended_at = end ? end->at : 0,
 		    .status = end ? end->status : job->status,
 		    .reason = end ? end->reason : NULL,
 		};
 		end = NULL;
+		number--;
 	}
 	return list;
 }
