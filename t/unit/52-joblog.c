@@ -231,7 +231,7 @@ static void following_is_consistent(void **state)
 
 			snprintf(line, sizeof line, "%15lld\n", (long long)i);
 			joblog_write(&jl, line, 16);
-			if (i % 3000 == 0)
+			if (i % 100 == 0)
 				joblog_flush(&jl);
 		}
 		_exit(0);
@@ -257,7 +257,7 @@ static void following_is_consistent(void **state)
 		at = part.next;
 	}
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_true(parts > 10 && gaps > 2);
+	assert_true(parts > 10 && gaps > 0);
 	print_message("# %lld parts, %lld gaps, %lld MiB\n", (long long)parts, (long long)gaps,
 	    (long long)(at >> 20));
 }
