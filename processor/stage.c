@@ -45,8 +45,11 @@ enum rc stage_build(struct sandbox_bind *binds, size_t n, struct arena *a, struc
 	enum rc rc = RC_OK;
 	size_t opened = 0;
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(err, "cannot make a mount namespace");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_sys(err, "cannot make mounts private%s",
+		    errno == EINVAL ? " (this is a chroot, where jobs cannot run)" : "");
 	for (; opened < n && !rc; opened++)
 		rc = clone_mount(binds[opened].source, &fds[opened], err);
 	if (rc)
