@@ -175,7 +175,7 @@ subtest 'the form' => sub {
 	like($html, qr/<input type="number" id="param-count" name="params.count"[^>]* required min="1" max="9"/, 'a number');
 	like($html, qr/<option value="400" selected>400</, 'the default of a choice');
 	like($html, qr/<input type="text" id="param-note"[^>]* maxlength="1000" pattern="\[a-z \]\+"/, 'a text');
-	like($html, qr/<input type="hidden" name="params.gray" value="no">\s*<label for="param-gray"><input type="checkbox"[^>]* value="yes">/,
+	like($html, qr/<input type="hidden" name="params.gray" value="no">\s*<label><input type="checkbox"[^>]* value="yes">/,
 		'a boolean');
 	like($html, qr/<input type="password" id="param-pw"[^>]* autocomplete="new-password"/, 'a secret');
 	like($html, qr/<input type="file" id="param-style"/, 'a file');
