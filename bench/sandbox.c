@@ -191,8 +191,8 @@ static char **bare_argv(char *program)
 	*strrchr(directory, '/') = '\0';
 	if (!mkdtemp(work))
 		die(EX_OSERR, "cannot make a directory");
-	binds[0] = (struct sandbox_bind){work, JOBTYPE_OUT, true};
-	binds[1] = (struct sandbox_bind){directory, directory, false};
+	binds[0] = (struct sandbox_bind){work, JOBTYPE_OUT, true, 0, ""};
+	binds[1] = (struct sandbox_bind){directory, directory, false, 0, ""};
 	struct sandbox box = {.binds = binds,
 	    .bind_count = 2,
 	    .memory_bytes = 256 << 20,

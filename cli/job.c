@@ -240,6 +240,10 @@ static void print_details(const struct details *d)
 		printf("cpu       %s\n", clock_words(j->cpu_ms, text));
 	if (j->peak_bytes >= 0)
 		printf("memory    %s\n", str_bytes(j->peak_bytes, size));
+	if (j->read_bytes >= 0)
+		printf("read      %s\n", str_bytes(j->read_bytes, size));
+	if (j->write_bytes >= 0)
+		printf("written   %s\n", str_bytes(j->write_bytes, size));
 	for (size_t i = 0; i < d->file_count; i++)
 		printf("%-9s %s  %s  %s\n", d->files[i].output ? "output" : "input",
 		    str_bytes(d->files[i].size_bytes, size), d->files[i].content_type,

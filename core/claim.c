@@ -216,7 +216,7 @@ static enum rc read_head(
 		job->started_at = job->updated_at = t->now;
 		job->progress = 0;
 		job->current_step = job->error = NULL;
-		job->cpu_ms = job->peak_bytes = -1;
+		job->cpu_ms = job->peak_bytes = job->read_bytes = job->write_bytes = -1;
 	}
 	db_finish(&cur);
 	return rc == RC_DONE ? RC_OK : rc;

@@ -75,6 +75,9 @@ struct claim_end {
 	bool lost;    /* JOB_RELEASE: the lease ran out, which a frozen job is not to blame for */
 	int64_t run_at;                        /* JOB_RELEASE: not before; wall ms, 0: at once */
 	int64_t cpu_ms, peak_bytes, log_bytes; /* -1: not known */
+	int64_t read_bytes, write_bytes;       /* from and to the disk; -1 */
+	const struct file *inputs;             /* id and sha256: digests that were missing */
+	size_t input_count;
 	const struct file *outputs;            /* JOB_COMPLETE: in the store already */
 	size_t output_count;
 };

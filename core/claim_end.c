@@ -104,7 +104,8 @@ static enum rc close_job(struct db *db, const struct held *h, const struct claim
 	    DB_ARGS(DB_INT(h->job_id), DB_TEXT(h->token),
 		DB_TEXT(job_status_name(job_next(h->status, action))), DB_TEXT(error),
 		DB_TEXT(end->result), known(end->cpu_ms), known(end->peak_bytes),
-		known(end->log_bytes), DB_INT((int64_t)outputs), DB_INT(now), DB_INT(end->crashed)),
+		known(end->log_bytes), DB_INT((int64_t)outputs), DB_INT(now), DB_INT(end->crashed),
+		known(end->read_bytes), known(end->write_bytes)),
 	    err);
 
 	for (size_t i = 0; i < outputs && rc == RC_OK; i++) {
@@ -157,12 +158,30 @@ static enum rc release(
 	return rc;
 }
 
+/* Whatever became of the attempt: what it read holds. */
+static enum rc note_digests(
+    struct db *db, int64_t job_id, const struct claim_end *end, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < end->input_count && rc == RC_OK; i++)
+		if (end->inputs[i].sha256)
+			rc = db_exec(db, SQL_FILE_DIGEST,
+			    DB_ARGS(DB_INT(end->inputs[i].id), DB_INT(job_id),
+				DB_TEXT(end->inputs[i].sha256)),
+			    err);
+	return rc;
+}
+
 enum rc claim_end(
     struct db *db, int64_t job_id, const char *token, const struct claim_end *end, struct err *err)
 {
 	struct held h;
 	enum rc rc = lock_held(db, job_id, token, &h, err);
 
+	if (rc != RC_OK)
+		return rc;
+	rc = note_digests(db, job_id, end, err);
 	if (rc != RC_OK)
 		return rc;
 	if (h.status != JOB_PROCESSING && !(h.status == JOB_PAUSED && h.begun)) {
@@ -211,6 +230,8 @@ static enum rc sweep_leases(struct db *db, int64_t backoff_ms, int64_t *n, struc
 		    .run_at = clock_wall_ms() + backoff_ms / 8,
 		    .cpu_ms = -1,
 		    .peak_bytes = -1,
+		    .read_bytes = -1,
+		    .write_bytes = -1,
 		    .log_bytes = -1,
 		};
 

@@ -120,6 +120,8 @@ void job_made(const struct scope *sc, const struct job_new *made, struct job *ou
 	    .updated_at = made->created_at,
 	    .cpu_ms = -1,
 	    .peak_bytes = -1,
+	    .read_bytes = -1,
+	    .write_bytes = -1,
 	    .log_bytes = -1,
 	    .files_in = (int64_t)made->file_count,
 	};

@@ -51,6 +51,7 @@ struct job {
 	int64_t priority, retry_count, max_retries, attempt, type_version;
 	int64_t run_at, created_at, updated_at, started_at, completed_at; /* wall ms; 0: not yet */
 	int64_t cpu_ms, peak_bytes, log_bytes;   /* of the last attempt; -1: not known */
+	int64_t read_bytes, write_bytes;         /* from and to the disk, likewise */
 	int64_t files_in, files_out, size_bytes; /* how many, and bytes of the inputs */
 	bool manual; /* moved by hand: no processor takes it */
 };

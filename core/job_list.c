@@ -350,6 +350,8 @@ void job_view_fill(
 	view_int(v, "size", job->size_bytes);
 	put_known(v, "cpu_ms", job->cpu_ms);
 	put_known(v, "peak_bytes", job->peak_bytes);
+	put_known(v, "io_read_bytes", job->read_bytes);
+	put_known(v, "io_write_bytes", job->write_bytes);
 	put_known(v, "log_bytes", job->log_bytes);
 	for (size_t i = 0; i < n; i++)
 		if (files[i].job_id == job->id)

@@ -103,6 +103,8 @@ void job_read(const struct db_cursor *cur, struct arena *a, struct job *out)
 	out->files_out = db_int(cur, c++);
 	out->size_bytes = db_int(cur, c++);
 	out->manual = db_int(cur, c++) != 0;
+	out->read_bytes = number(cur, c++);
+	out->write_bytes = number(cur, c++);
 }
 
 void file_read(const struct db_cursor *cur, struct arena *a, struct file *out)

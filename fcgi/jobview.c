@@ -86,6 +86,10 @@ void job_view_page(
 		view_str(v, "cpu_text", clock_words(job->cpu_ms, text));
 	if (job->peak_bytes > 0)
 		view_str(v, "peak_text", str_bytes(job->peak_bytes, text));
+	if (job->read_bytes >= 0)
+		view_str(v, "read_text", str_bytes(job->read_bytes, text));
+	if (job->write_bytes >= 0)
+		view_str(v, "written_text", str_bytes(job->write_bytes, text));
 	put_buttons(a, v, job, url);
 }
 

@@ -31,8 +31,12 @@
 
 static void end_as(struct attempt *at, enum run_cause cause, const char *text)
 {
-	at->end = (struct message_end){
-	    .cause = (int32_t)cause, .cpu_ms = -1, .peak_bytes = -1, .log_bytes = -1};
+	at->end = (struct message_end){.cause = (int32_t)cause,
+	    .cpu_ms = -1,
+	    .peak_bytes = -1,
+	    .log_bytes = -1,
+	    .read_bytes = -1,
+	    .write_bytes = -1};
 	snprintf(at->end.last_error, sizeof at->end.last_error, "%s", text);
 	at->ended = true;
 }
@@ -73,6 +77,10 @@ static void init(struct attempt *at, const struct host *h, const struct claim *c
 	memcpy(at->token, c->token, sizeof at->token);
 	workdir_name(at->uuid, at->number, at->name);
 	at->job_type = arena_strdup(&at->arena, c->job.job_type);
+	at->inputs = arena_zalloc(&at->arena, (c->input_count + 1) * sizeof *at->inputs);
+	for (size_t i = 0; i < c->input_count; i++)
+		if (!c->inputs[i].sha256)
+			at->inputs[at->input_count++].id = c->inputs[i].id;
 	at->ending = (struct ending){
 	    .end = &at->end, .retry_count = at->retry_count, .backoff_ms = h->cfg->backoff_ms};
 }
@@ -167,6 +175,15 @@ static void add_output(struct attempt *at, const struct message_output *output)
 	at->outputs[at->output_count++] = *output;
 }
 
+/* Only for an input of ours that had none. */
+static void add_digest(struct attempt *at, const struct message_input *input)
+{
+	for (size_t i = 0; i < at->input_count; i++)
+		if (at->inputs[i].id == input->id && !at->inputs[i].sha256 &&
+		    strspn(input->sha256, "0123456789abcdef") == 64)
+			at->inputs[i].sha256 = arena_strdup(&at->arena, input->sha256);
+}
+
 enum rc attempt_read(struct attempt *at, struct err *err)
 {
 	static struct message m;
@@ -179,6 +196,9 @@ enum rc attempt_read(struct attempt *at, struct err *err)
 		case MESSAGE_PROGRESS:
 			at->progress = m.u.progress;
 			at->progressed = true;
+			break;
+		case MESSAGE_INPUT:
+			add_digest(at, &m.u.input);
 			break;
 		case MESSAGE_OUTPUT:
 			add_output(at, &m.u.output);
@@ -299,6 +319,13 @@ static enum rc take_outputs(struct attempt *at, struct host *h, struct err *err)
 	return rc;
 }
 
+static void decide(struct attempt *at)
+{
+	ending_decide(&at->ending, &at->arena, &at->outcome);
+	at->outcome.inputs = at->inputs;
+	at->outcome.input_count = at->input_count;
+}
+
 void attempt_take(struct attempt *at, struct host *h)
 {
 	struct err err;
@@ -309,7 +336,7 @@ void attempt_take(struct attempt *at, struct host *h)
 	at->taken = true;
 	if (at->ending.stopped && at->end.cause != RUN_STOPPED && at->end.cause != RUN_EXIT)
 		at->end.cause = RUN_STOPPED;
-	ending_decide(&at->ending, &at->arena, &at->outcome);
+	decide(at);
 	if (at->outcome.action != JOB_COMPLETE || !at->output_count ||
 	    at->ending.stopped == STOP_LOST)
 		return;
@@ -319,7 +346,7 @@ void attempt_take(struct attempt *at, struct host *h)
 	log_error("%s job=%" PRId64, err.text, at->job_id);
 	at->end.cause = rc == RC_INVALID ? RUN_REFUSED : RUN_FAULT;
 	snprintf(at->end.last_error, sizeof at->end.last_error, "%s", err.text);
-	ending_decide(&at->ending, &at->arena, &at->outcome);
+	decide(at);
 }
 
 void attempt_untake(struct attempt *at, struct host *h)

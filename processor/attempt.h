@@ -37,12 +37,14 @@ struct attempt {
 	bool progressed; /* progress is newer than the database */
 	int64_t told_ms; /* when it was last written */
 
-	bool ended; /* end is set and no process is left */
-	bool dying; /* the runner is gone without a word: wait for what it leaves */
+	bool ended;      /* end is set and no process is left */
+	bool dying;      /* the runner is gone without a word: wait for what it leaves */
 	int64_t kill_ms; /* dying: when what still lives is killed, on the clock of boot */
 	struct message_end end;
 	struct message_output *outputs;
 	size_t output_count, output_room;
+	struct file *inputs; /* id and, where the runner found one, the digest that was missing */
+	size_t input_count;
 	bool taken; /* outcome is decided, outputs are in the store */
 	struct claim_end outcome;
 	struct file *files;

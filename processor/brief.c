@@ -18,8 +18,9 @@ static enum rc take_bind(
 {
 	if (b->bind_count >= BRIEF_BINDS_MAX)
 		return err_set(err, RC_LIMIT, "too many mounts");
-	b->binds[b->bind_count++] = (struct sandbox_bind){
-	    arena_strdup(a, bind->source), arena_strdup(a, bind->dest), bind->writable};
+	b->binds[b->bind_count++] =
+	    (struct sandbox_bind){arena_strdup(a, bind->source), arena_strdup(a, bind->dest),
+		bind->writable, bind->input, arena_strdup(a, bind->sha256)};
 	return RC_OK;
 }
 

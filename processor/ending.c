@@ -73,6 +73,7 @@ static const char *words(const struct ending *e, struct arena *a)
 						   : "cancelled";
 	case RUN_FAULT:
 		return arena_printf(a, "this host could not run it: %s", end->last_error);
+	case RUN_INPUT:
 	case RUN_REFUSED:
 		return arena_strdup(a, end->last_error);
 	case RUN_CRASHED:
@@ -108,7 +109,9 @@ void ending_decide(const struct ending *e, struct arena *a, struct claim_end *ou
 
 	*out = (struct claim_end){.cpu_ms = known ? end->cpu_ms : -1,
 	    .peak_bytes = known ? end->peak_bytes : -1,
-	    .log_bytes = known ? end->log_bytes : -1};
+	    .log_bytes = known ? end->log_bytes : -1,
+	    .read_bytes = known ? end->read_bytes : -1,
+	    .write_bytes = known ? end->write_bytes : -1};
 	if (end->cause == RUN_EXIT && end->exit_code == 0) {
 		out->action = JOB_COMPLETE;
 		out->result = *end->result ? arena_strdup(a, end->result) : NULL;
@@ -120,6 +123,9 @@ void ending_decide(const struct ending *e, struct arena *a, struct claim_end *ou
 	} else if (e->stopped == STOP_HANDBACK || end->cause == RUN_FAULT) {
 		out->action = JOB_RELEASE;
 		out->run_at = e->stopped ? 0 : clock_wall_ms() + claim_backoff_ms(e->backoff_ms, 3);
+	} else if (end->cause == RUN_INPUT || end->cause == RUN_REFUSED) {
+		/* Whatever the type says: nothing about it would be different. */
+		out->action = JOB_FAIL;
 	} else if (e->retry_on & (condition(end) | RETRY_ANY)) {
 		out->action = JOB_RELEASE;
 		out->counts = true;

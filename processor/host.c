@@ -186,7 +186,7 @@ static enum rc probe(struct host *h, const char *name, int work, int lock, struc
 									"PATH=/usr/bin:/bin", NULL};
 	char input[4096], output[4096];
 	struct sandbox_bind binds[] = {
-	    {input, JOBTYPE_IN "/probe", false}, {output, JOBTYPE_OUT, true}};
+	    {input, JOBTYPE_IN "/probe", false, 0, ""}, {output, JOBTYPE_OUT, true, 0, ""}};
 	struct message_spec spec = {.job = "00000000-0000-7000-8000-000000000000",
 	    .timeout_ms = TEST_MS,
 	    .memory_bytes = TEST_MEMORY,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -78,7 +79,8 @@ static enum rc describe(const struct launch *l, int sock, struct err *err)
 	for (size_t i = 0; !rc && l->secrets && l->secrets[i]; i++)
 		rc = message_send(sock, MESSAGE_SECRET, l->secrets[i], strlen(l->secrets[i]), err);
 	for (size_t i = 0; !rc && i < l->bind_count; i++) {
-		struct message_bind b = {.writable = l->binds[i].writable};
+		struct message_bind b = {
+		    .writable = l->binds[i].writable, .input = l->binds[i].input};
 
 		if (strlen(l->binds[i].source) >= sizeof b.source ||
 		    strlen(l->binds[i].dest) >= sizeof b.dest)
@@ -86,6 +88,8 @@ static enum rc describe(const struct launch *l, int sock, struct err *err)
 			    err, RC_LIMIT, "path is too long: \"%.100s\"", l->binds[i].source);
 		strcpy(b.source, l->binds[i].source);
 		strcpy(b.dest, l->binds[i].dest);
+		if (l->binds[i].sha256)
+			snprintf(b.sha256, sizeof b.sha256, "%s", l->binds[i].sha256);
 		rc = message_send(sock, MESSAGE_BIND, &b, sizeof b, err);
 	}
 	for (size_t at = 0; !rc && at < l->filter->len;) {

@@ -33,6 +33,7 @@ enum message_type {
 	/* runner to supervisor */
 	MESSAGE_STARTED,  /* no body: the sandbox is built, the command runs */
 	MESSAGE_PROGRESS, /* struct message_progress */
+	MESSAGE_INPUT,    /* struct message_input, before the command begins */
 	MESSAGE_OUTPUT,   /* struct message_output, one per file, before the end */
 	MESSAGE_END,      /* struct message_end, last: no process of the job is left */
 	MESSAGE_TYPE_MAX
@@ -54,6 +55,8 @@ struct message_spec {
 /* A file or directory the command sees: source on the host, dest in the sandbox. */
 struct message_bind {
 	int32_t writable;
+	int64_t input;   /* id of the input file it is; 0: none */
+	char sha256[65]; /* of an input: its digest; "": not known, tell it */
 	char source[2048], dest[2048];
 };
 
@@ -65,6 +68,12 @@ struct message_progress {
 	int32_t percent; /* -1: not known, like the next three */
 	int64_t total, processed, rejected;
 	char step[STEP_MAX]; /* "": none */
+};
+
+/* The digest of an input that had none. */
+struct message_input {
+	int64_t id;
+	char sha256[65];
 };
 
 struct message_output {
@@ -83,6 +92,7 @@ enum run_cause {
 	RUN_FILES,   /* or left too many files, */
 	RUN_STOPPED, /* or the supervisor said so */
 	RUN_FAULT, /* the host's fault: the command did not run, or its outputs could not be read */
+	RUN_INPUT, /* an input is not the file that was uploaded */
 	RUN_REFUSED, /* never sent: its name, its definition or its outputs cannot be accepted */
 	RUN_CRASHED, /* never sent: the supervisor's name for a runner that died without an end */
 	RUN_CAUSE_MAX
@@ -92,6 +102,7 @@ struct message_end {
 	int32_t cause;
 	int32_t exit_code;
 	int64_t cpu_ms, peak_bytes, log_bytes; /* -1: not known */
+	int64_t read_bytes, write_bytes;       /* from and to the disk; -1 */
 	char last_error[512];    /* the last line on stderr; of RUN_FAULT: what went wrong */
 	char result[RESULT_MAX]; /* "": none */
 };
@@ -103,6 +114,7 @@ struct message {
 		struct message_bind bind;
 		struct message_stop stop;
 		struct message_progress progress;
+		struct message_input input;
 		struct message_output output;
 		struct message_end end;
 		char text[MESSAGE_BYTES_MAX + 1];

@@ -44,7 +44,8 @@ static void add_bind(struct making *m, const char *source, const char *dest, boo
 		m->p->binds = more;
 		m->room *= 2;
 	}
-	m->p->binds[m->p->bind_count++] = (struct sandbox_bind){source, dest, writable};
+	m->p->binds[m->p->bind_count++] =
+	    (struct sandbox_bind){.source = source, .dest = dest, .writable = writable};
 }
 
 /* The name an input bears in /job/in: its display name, made unlike those before it. */
@@ -92,10 +93,16 @@ static enum rc add_inputs(
 		    m->a, "%s/%s", m->h->cfg->store, store_name(c->inputs[i].uuid, stored));
 
 		if (access(source, R_OK) < 0)
-			return err_sys(err, "cannot read input \"%.100s\"", name);
+			return errno == ENOENT
+				   ? err_set(err, RC_INVALID,
+					 "input \"%.200s\" is not in the store any more", name)
+				   : err_sys(err, "cannot read input \"%.100s\"", name);
 		m->paths[i] = arena_printf(m->a, "%s/%s", m->in, name);
 		place_input(m, &c->inputs[i], m->paths[i]);
 		add_bind(m, source, arena_printf(m->a, JOBTYPE_IN "/%s", name), false);
+		m->p->binds[m->p->bind_count - 1].input = c->inputs[i].id;
+		m->p->binds[m->p->bind_count - 1].sha256 =
+		    c->inputs[i].sha256 ? c->inputs[i].sha256 : "";
 		if (!m->h->sandboxed && !m->h->drop && symlink(source, m->paths[i]) < 0)
 			return err_sys(err, "cannot link input \"%.100s\"", name);
 	}

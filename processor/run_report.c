@@ -49,7 +49,9 @@ static int64_t milliseconds(const struct timeval *t)
 void run_report(struct run *r)
 {
 	struct message_end end = {
-	    .cpu_ms = milliseconds(&r->usage.ru_utime) + milliseconds(&r->usage.ru_stime)};
+	    .cpu_ms = milliseconds(&r->usage.ru_utime) + milliseconds(&r->usage.ru_stime),
+	    .read_bytes = (int64_t)r->usage.ru_inblock * 512,
+	    .write_bytes = (int64_t)r->usage.ru_oublock * 512};
 	int64_t peak = *r->brief.spec.cgroup ? cgroup_peak(r->brief.spec.cgroup) : r->peak_bytes;
 	struct err err;
 	enum rc rc = RC_OK;
@@ -86,8 +88,12 @@ void run_report(struct run *r)
 
 void run_report_fault(const struct err *err)
 {
-	struct message_end end = {
-	    .cause = RUN_FAULT, .cpu_ms = -1, .peak_bytes = -1, .log_bytes = -1};
+	struct message_end end = {.cause = RUN_FAULT,
+	    .cpu_ms = -1,
+	    .peak_bytes = -1,
+	    .log_bytes = -1,
+	    .read_bytes = -1,
+	    .write_bytes = -1};
 
 	snprintf(end.last_error, sizeof end.last_error, "%s", err->text);
 	message_send(RUNNER_SOCKET, MESSAGE_END, &end, sizeof end, NULL);

@@ -18,7 +18,7 @@ void run_kill(struct run *r)
 		syscall(SYS_pidfd_send_signal, r->init_fd, SIGKILL, NULL, 0);
 	else
 		watch_signal(getpid(), SIGKILL);
-	if (!r->gone)
+	if (!r->gone && r->child.pid > 0)
 		kill(r->child.pid, SIGKILL);
 }
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -21,6 +22,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "processor/inputs.h"
 #include "processor/run.h"
 #include "processor/stage.h"
 #include "processor/watch.h"
@@ -33,6 +35,41 @@
 #define OUTPUT_FILES_MAX 20000
 
 static struct run the_run = {.out_dir = -1, .signals = -1, .init_fd = -1, .ns = {-1, -1}};
+
+static void read_supervisor(struct run *r);
+
+/* ---- before it begins ---- */
+
+static void tell_digest(void *context, int64_t input, const char *sha256)
+{
+	struct message_input m = {.id = input};
+
+	(void)context;
+	snprintf(m.sha256, sizeof m.sha256, "%s", sha256);
+	message_send(RUNNER_SOCKET, MESSAGE_INPUT, &m, sizeof m, NULL);
+}
+
+static bool hear_supervisor(void *context)
+{
+	struct run *r = context;
+
+	read_supervisor(r);
+	return !r->cut;
+}
+
+/* Whether all inputs are what they were; otherwise the run is cut before it began. */
+static enum rc check_inputs(struct run *r, struct err *err)
+{
+	const struct inputs_check check = {tell_digest, hear_supervisor, r, RUNNER_SOCKET};
+	enum rc rc = inputs_check(r->brief.binds, r->brief.bind_count, &check, err);
+
+	if (rc == RC_INVALID) {
+		r->cut = true;
+		r->cause = RUN_INPUT;
+		snprintf(r->fault, sizeof r->fault, "%s", err->text);
+	}
+	return rc;
+}
 
 static enum rc start(struct run *r, struct err *err)
 {
@@ -53,6 +90,8 @@ static enum rc start(struct run *r, struct err *err)
 	    r->brief.secret_count, err);
 	if (!rc && r->brief.spec.drop)
 		rc = stage_build(r->brief.binds, r->brief.bind_count, &r->arena, err);
+	if (!rc)
+		rc = check_inputs(r, err);
 	if (!rc)
 		rc = child_start(&plan, &r->arena, &r->child, err);
 	if (rc)
@@ -135,6 +174,8 @@ static void add_usage(struct rusage *sum, const struct rusage *u)
 {
 	timeradd(&sum->ru_utime, &u->ru_utime, &sum->ru_utime);
 	timeradd(&sum->ru_stime, &u->ru_stime, &sum->ru_stime);
+	sum->ru_inblock += u->ru_inblock;
+	sum->ru_oublock += u->ru_oublock;
 	if (u->ru_maxrss > sum->ru_maxrss)
 		sum->ru_maxrss = u->ru_maxrss;
 }
@@ -289,6 +330,10 @@ int runner_main(void)
 	protocol_init(&r->protocol, r->brief.spec.items);
 	if (!rc)
 		rc = start(r, &err);
+	if (rc && r->cut) {
+		run_report(r);
+		return 0;
+	}
 	if (rc) {
 		if (r->child.pid > 0)
 			run_kill(r);

@@ -24,6 +24,8 @@
 struct sandbox_bind {
 	const char *source, *dest;
 	bool writable;
+	int64_t input;      /* id of the input file it is; 0: none */
+	const char *sha256; /* of an input: its digest; "": not known */
 };
 
 struct sandbox {

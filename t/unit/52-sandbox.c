@@ -22,7 +22,7 @@
 static struct arena arena;
 
 static const struct sandbox_bind binds[] = {
-    {"/store/ab/x", "/job/in/a b.csv", false}, {"/work/1/out", "/job/out", true}};
+    {"/store/ab/x", "/job/in/a b.csv", false, 0, ""}, {"/work/1/out", "/job/out", true, 0, ""}};
 
 static char **make(bool network)
 {

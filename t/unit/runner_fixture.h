@@ -79,7 +79,7 @@ static void begin(struct run *r, const char *script)
 	const char *env[] = {
 	    "PATH=/usr/bin:/bin", "DROPMILL_INPUT=/job/in/in put.txt", "LANG=C.UTF-8", NULL};
 	struct sandbox_bind binds[] = {
-	    {input, "/job/in/in put.txt", false}, {out, "/job/out", true}};
+	    {input, "/job/in/in put.txt", false, 0, ""}, {out, "/job/out", true, 0, ""}};
 	struct err err = {0};
 	int log;
 
