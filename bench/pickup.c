@@ -56,8 +56,11 @@ static int64_t once(struct db *db, const char *type)
 		if (clock_boot_us() - since > GIVE_UP_US)
 			die(EX_SOFTWARE, "nobody claims: is a processor running?");
 	took = clock_boot_us() - since;
-	while (!job_status_final(status_of(db, job.id)))
+	while (!job_status_final(status_of(db, job.id))) {
+		if (clock_boot_us() - since > GIVE_UP_US)
+			die(EX_SOFTWARE, "the job does not end");
 		usleep(PAUSE_US);
+	}
 	usleep(PAUSE_US);
 	return took;
 }

@@ -136,7 +136,8 @@ static const char *value_of(const struct making *m, const struct spot *spot)
 	switch (spot->what) {
 	case PH_INPUT:
 	case PH_INPUTS:
-		return m->run->inputs[0];
+		value = m->run->inputs[0];
+		break;
 	case PH_OUTPUT:
 		return m->run->output;
 	case PH_STEM:
@@ -244,6 +245,19 @@ static enum rc add_element(struct making *m, const char *element, struct err *er
 	return RC_OK;
 }
 
+/* Whether the command cannot be made without a file. */
+static bool wants_input(const struct jobtype *t)
+{
+	for (const char **element = t->command; *element; element++)
+		for (const char *s = *element; *s; s++) {
+			if (s[0] == '{' && s[1] == '{')
+				s++;
+			else if (*s == '{' && spot_at(t, s).what == PH_INPUT)
+				return true;
+		}
+	return false;
+}
+
 enum rc jobtype_argv(const struct jobtype *t, const struct jobtype_run *run, struct arena *a,
     const char ***argv, struct err *err)
 {
@@ -252,6 +266,8 @@ enum rc jobtype_argv(const struct jobtype *t, const struct jobtype_run *run, str
 
 	while (run->inputs[inputs])
 		inputs++;
+	if (!inputs && wants_input(t))
+		return err_set(err, RC_INVALID, "the job has no file, and its command wants one");
 	while (t->command[elements])
 		elements++;
 	/* An element becomes one argument, a flag and a value, or one for each input. */

@@ -290,6 +290,34 @@ static const char *argv_of(const char *command, const char *name)
 	return join(argv);
 }
 
+/* As one that was made by a program, or all of whose files are parameters. */
+static void a_job_without_files_is_refused_where_the_command_wants_one(void **state)
+{
+	static const char *const none[] = {NULL};
+	static const struct {
+		const char *command, *argv;
+	} cases[] = {
+	    {"p {input}", NULL},
+	    {"p --in={input} {output}", NULL},
+	    {"p {inputs} {output}", "p|/out|"},
+	    {"p {{input} {name}", "p|{input}|a.txt|"},
+	};
+	struct jobtype_run run = {.inputs = none, .name = "a.txt", .output = "/out"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct jobtype t =
+		    one(arena_printf(&arena, HEAD "command = %s\n", cases[i].command));
+		const char **argv;
+		struct err err;
+		enum rc rc = jobtype_argv(&t, &run, &arena, &argv, &err);
+
+		assert_int_equal(rc, cases[i].argv ? RC_OK : RC_INVALID);
+		if (cases[i].argv)
+			assert_string_equal(join(argv), cases[i].argv);
+	}
+}
+
 static void placeholders(void **state)
 {
 	(void)state;
@@ -432,6 +460,7 @@ int main(void)
 	    cmocka_unit_test(types_are_kept_by_name),
 	    cmocka_unit_test(what_is_accepted),
 	    cmocka_unit_test(what_is_chosen),
+	    cmocka_unit_test(a_job_without_files_is_refused_where_the_command_wants_one),
 	    cmocka_unit_test(placeholders),
 	    cmocka_unit_test(no_value_becomes_an_option),
 	    cmocka_unit_test(a_json_round_trip),
