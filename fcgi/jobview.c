@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/str.h"
 #include "fcgi/list.h"
+#include "fcgi/warning.h"
 
 static const char *const flags[JOB_STATUS_MAX] = {
     [JOB_PENDING] = "is_pending",
@@ -93,10 +94,12 @@ void job_view_page(
 	put_buttons(a, v, job, url);
 }
 
-void page_view(const struct request *r, struct view *v, const char *title, int refresh)
+void page_view(
+    struct app *app, const struct request *r, struct view *v, const char *title, int refresh)
 {
 	view_str(v, "title", title);
 	view_ref(v, "request_id", r->id);
+	warning_put(app, r, v);
 	if (refresh)
 		view_int(v, "refresh", refresh);
 }

@@ -57,6 +57,7 @@ enum rc job_answer(
     struct app *app, struct request *r, struct response *resp, const char *key, struct err *err);
 
 /* Members of a whole page; refresh: seconds, 0 for none. */
-void page_view(const struct request *r, struct view *v, const char *title, int refresh);
+void page_view(
+    struct app *app, const struct request *r, struct view *v, const char *title, int refresh);
 
 #endif

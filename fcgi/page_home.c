@@ -43,7 +43,7 @@ static enum rc answer(struct app *app, struct request *r, struct list *l,
 	if (rc != RC_OK)
 		return rc;
 	/* A form that is being filled in must not be loaded anew under somebody's hands. */
-	page_view(r, v, "Jobs", l->busy && !type && !o->sentence ? REFRESH_SECONDS : 0);
+	page_view(app, r, v, "Jobs", l->busy && !type && !o->sentence ? REFRESH_SECONDS : 0);
 	view_str(v, "nonce", token_new(nonce));
 	view_put(v, "types", types_view(r->arena, types, type));
 	view_put(v, "form", options_view(r->arena, type, o));

@@ -125,7 +125,7 @@ static enum rc answer_page(struct app *app, struct request *r, struct response *
 	if (lines)
 		view_put(v, "last_lines", lines);
 	view_str(page, "tag", tag);
-	page_view(r, page, job->name, job_status_final(job->status) ? 0 : REFRESH_SECONDS);
+	page_view(app, r, page, job->name, job_status_final(job->status) ? 0 : REFRESH_SECONDS);
 	return response_html(app, resp, PAGE_JOB, page, err);
 }
 

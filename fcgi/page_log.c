@@ -114,7 +114,7 @@ static enum rc answer_page(struct app *app, struct request *r, struct response *
 	put_links(r->arena, log, s, p);
 	view_put(page, "job", job);
 	view_put(page, "log", log);
-	page_view(r, page, arena_printf(r->arena, "Log of %s", s->job->name),
+	page_view(app, r, page, arena_printf(r->arena, "Log of %s", s->job->name),
 	    s->live ? REFRESH_SECONDS : 0);
 	return response_html(app, resp, PAGE_LOG, page, err);
 }

@@ -119,6 +119,8 @@ void host_about(const struct host *h, int64_t slots, struct buf *json)
 	view_str(v, "version", dropmill_version);
 	view_int(v, "slots", slots);
 	view_str(v, "sandbox", h->sandboxed ? "bubblewrap" : "none");
+	if (*h->warning)
+		view_str(v, "warning", h->warning);
 	view_str(v, "limits", cgroup_words(&h->cgroups));
 	view_json(v, json);
 	arena_release(&a);

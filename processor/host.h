@@ -24,8 +24,9 @@ struct host {
 	bool drop; /* we are root: commands run as uid and gid */
 	uid_t uid;
 	gid_t gid;
-	bool sandboxed; /* commands run in the sandbox; otherwise sandbox = off, or auto and it
-			   fails */
+	bool sandboxed;    /* commands run in the sandbox; otherwise sandbox = off, or auto and it
+			      fails */
+	char warning[400]; /* why there is no sandbox, for operators; "": there is */
 };
 
 /* Who commands run as: drop, uid and gid. RC_INVALID: run_user is not there, or root. */

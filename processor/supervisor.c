@@ -231,6 +231,16 @@ static enum rc make_worker(struct supervisor *sv, struct err *err)
 	return rc;
 }
 
+/* For every page they look at, as long as this processor lives. */
+static void warn_operators(struct supervisor *sv, const char *why)
+{
+	char host[65] = "";
+
+	gethostname(host, sizeof host - 1);
+	snprintf(sv->host.warning, sizeof sv->host.warning,
+	    "No sandbox on %s: commands run with all rights of their user (%.250s)", host, why);
+}
+
 /* Whether the sandbox holds, and what that means by the configuration. */
 static void try_sandbox(struct supervisor *sv)
 {
@@ -238,6 +248,7 @@ static void try_sandbox(struct supervisor *sv)
 
 	if (!sv->host.sandboxed) {
 		log_warn("sandbox = off: commands run with all rights of their user");
+		warn_operators(sv, "sandbox = off");
 		return;
 	}
 	if (!host_test_sandbox(&sv->host, &err))
@@ -247,6 +258,7 @@ static void try_sandbox(struct supervisor *sv)
 		log_error("sandbox = auto: commands run WITHOUT a sandbox, with all rights of "
 			  "their user");
 		sv->host.sandboxed = false;
+		warn_operators(sv, err.text);
 		return;
 	}
 	log_error("nothing is claimed: %s", err.text);

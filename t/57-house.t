@@ -120,6 +120,42 @@ subtest 'a type this host cannot run' => sub {
 	ok(wait_until(10, sub { !$p->leftovers }), 'no work directory is left');
 };
 
+# A host where bubblewrap does not work, for root and for an ordinary user.
+sub broken {
+	my ($sandbox, $user) = @_;
+	my $p = Dropmill::Processor->new(user => $user, config => { sandbox => $sandbox });
+	my @user = @{ delete $p->{as} // [] };
+	$p->{wrap} = [ 'unshare', '-m', 'sh', '-c', 'mount --bind /bin/false /usr/bin/bwrap && exec "$@"', 'sh', @user ];
+	$p->type('good', '', command => '/usr/bin/echo fine');
+	return ($p, \@user);
+}
+
+SKIP: {
+	skip 'breaking the sandbox takes root', 1 if $> != 0;
+	for my $user (undef, 'nobody') {
+		subtest 'no sandbox, by ' . ($user // 'root') => sub {
+			my ($p, $as) = broken('require', $user);
+			my $pid = $p->start;
+			like($p->log, qr/nothing is claimed: sandbox: /, 'require: it says that it claims nothing');
+			$p->{as} = $as;
+			my $id = $p->submit('good');
+			sleep 2;
+			my $job = $p->job($id);
+			is($job->{status}, 'pending', 'and claims nothing');
+			is($p->sql("SELECT attempt FROM jobs WHERE id = $id"), 0, 'not once');
+			$p->kill_it(TERM => $pid);
+			($p, $as) = broken('auto', $user);
+			$pid = $p->start;
+			like($p->log, qr/commands run WITHOUT a sandbox/, 'auto: it warns');
+			$p->{as} = $as;
+			is($p->finished($p->submit('good'))->{result}, 'fine', 'and runs jobs');
+			like($p->sql('SELECT about FROM workers'), qr/"warning":"No sandbox on \S+: commands run with all rights/,
+				'and tells the operators');
+			$p->kill_it(TERM => $pid);
+		};
+	}
+}
+
 subtest 'settings' => sub {
 	my $p = Dropmill::Processor->new;
 	my $program = ($ENV{BUILD} // "$FindBin::Bin/../build") . '/dropmill-processor';

@@ -1,0 +1,35 @@
+/*
+ * Asking the processors that are there; each says about itself how it runs commands.
+ */
+#include "fcgi/warning.h"
+
+#include <string.h>
+
+#include "core/claim.h"
+#include "core/clock.h"
+
+/* One that was not heard of for this long is gone. */
+#define PROCESSOR_MS 60000
+
+void warning_put(struct app *app, const struct request *r, struct view *page)
+{
+	struct worker *workers;
+	struct err err;
+	size_t n;
+
+	if (r->role != ROLE_OPERATOR || worker_list(app->db, r->arena, &workers, &n, &err))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		struct view *about = NULL;
+		const char *text;
+
+		if (clock_wall_ms() - workers[i].seen_at >= PROCESSOR_MS ||
+		    view_parse(r->arena, workers[i].about, strlen(workers[i].about), &about, &err))
+			continue;
+		text = view_text(view_get(about, "warning"));
+		if (text && *text) {
+			view_str(page, "warning", text);
+			return;
+		}
+	}
+}
