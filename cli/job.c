@@ -19,7 +19,7 @@
 
 const char job_usage[] =
     "job list [--status STATUS] [--type TYPE] [--search TEXT] [--limit N] [--oldest]\n"
-    "       dropmill job show|pause|resume|cancel|retry|rm JOB...\n"
+    "       dropmill job show|pause|resume|cancel|retry|remove|rm JOB...\n"
     "       dropmill job set JOB [--status STATUS] [--progress N] [--step TEXT] [--result TEXT]\n"
     "                            [--error TEXT] [--reason TEXT]";
 
@@ -210,6 +210,9 @@ static void print_time(const char *label, int64_t at)
 		printf("%-9s %s\n", label, clock_iso(at, text));
 }
 
+static const char *const file_kinds[] = {
+    [FILE_INPUT] = "input", [FILE_OUTPUT] = "output", [FILE_ARCHIVE] = "archive"};
+
 static void print_details(const struct details *d)
 {
 	const struct job *j = &d->job;
@@ -236,6 +239,7 @@ static void print_details(const struct details *d)
 	print_time("created", j->created_at);
 	print_time("started", j->started_at);
 	print_time("ended", j->completed_at);
+	print_time("expires", job_expires_at(j));
 	if (j->cpu_ms >= 0)
 		printf("cpu       %s\n", clock_words(j->cpu_ms, text));
 	if (j->peak_bytes >= 0)
@@ -245,7 +249,7 @@ static void print_details(const struct details *d)
 	if (j->write_bytes >= 0)
 		printf("written   %s\n", str_bytes(j->write_bytes, size));
 	for (size_t i = 0; i < d->file_count; i++)
-		printf("%-9s %s  %s  %s\n", d->files[i].output ? "output" : "input",
+		printf("%-9s %s  %s  %s\n", file_kinds[d->files[i].kind],
 		    str_bytes(d->files[i].size_bytes, size), d->files[i].content_type,
 		    cli_clean(d->files[i].name));
 	for (size_t i = 0; i < d->event_count; i++)
@@ -284,21 +288,20 @@ static int show(int argc, char **argv)
 /* ---- acts
  * --------------------------------------------------------------------------------------------- */
 
-static enum rc remove_job(const struct job *job, struct err *err)
+/* Delete the job, or its files alone. */
+static enum rc remove_job(const struct job *job, enum job_action action, struct err *err)
 {
 	struct store st;
-	struct file *gone;
-	size_t n;
+	struct job_gone gone;
 	enum rc rc = store_open(cli_config(), &st, err);
 
 	if (rc != RC_OK)
 		return rc;
-	rc = job_delete(cli_db(), &scope_local, job->id, &cli.arena, &gone, &n, err);
-	if (rc == RC_OK) {
-		for (size_t i = 0; i < n; i++)
-			store_remove(&st, gone[i].uuid);
-		store_log_remove(&st, job->uuid);
-	}
+	rc = action == JOB_DELETE
+		 ? job_delete(cli_db(), &scope_local, job->id, &cli.arena, &gone, err)
+		 : job_remove(cli_db(), &scope_local, job->id, "by hand", &cli.arena, &gone, err);
+	if (rc == RC_OK)
+		job_unlink(&st, &gone);
 	store_close(&st);
 	return rc;
 }
@@ -311,8 +314,9 @@ static enum rc act_on(const char *key, enum job_action action, struct job *job, 
 	if (rc != RC_OK)
 		return rc;
 	if (action == JOB_DELETE)
-		return remove_job(job, err);
-	rc = job_act(db, &scope_local, job->id, action, NULL, err);
+		return remove_job(job, action, err);
+	rc = action == JOB_REMOVE ? remove_job(job, action, err)
+				  : job_act(db, &scope_local, job->id, action, NULL, err);
 	if (rc == RC_OK)
 		rc = job_find(db, &scope_local, key, &cli.arena, job, err);
 	return rc;
@@ -358,6 +362,7 @@ int cmd_job(int argc, char **argv)
 	    {"resume", JOB_RESUME},
 	    {"cancel", JOB_CANCEL},
 	    {"retry", JOB_RETRY},
+	    {"remove", JOB_REMOVE},
 	    {"rm", JOB_DELETE},
 	};
 

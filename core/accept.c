@@ -170,6 +170,7 @@ static enum rc add_job(
 	    .params = params_json(&type->params, values, ac->arena),
 	    .sealed = sealed,
 	    .manual = type->manual,
+	    .keep_ms = type->keep_ms,
 	};
 	return RC_OK;
 }

@@ -148,7 +148,14 @@ char *clock_words(int64_t ms, char out[static CLOCK_ISO_SIZE])
 		snprintf(out, CLOCK_ISO_SIZE, "%lld min %lld s", s / 60, s % 60);
 	else if (s < 3600)
 		snprintf(out, CLOCK_ISO_SIZE, "%lld min", s / 60);
+	else if (s < 2 * 86400 && s / 60 % 60)
+		snprintf(out, CLOCK_ISO_SIZE, "%lld h %lld min", s / 3600, s / 60 % 60);
+	else if (s < 2 * 86400)
+		snprintf(out, CLOCK_ISO_SIZE, "%lld h", s / 3600);
+	else if (s / 3600 % 24)
+		snprintf(
+		    out, CLOCK_ISO_SIZE, "%lld days %lld h", s / 86400 % 10000000, s / 3600 % 24);
 	else
-		snprintf(out, CLOCK_ISO_SIZE, "%lld h %lld min", s / 3600 % 1000000, s / 60 % 60);
+		snprintf(out, CLOCK_ISO_SIZE, "%lld days", s / 86400 % 10000000);
 	return out;
 }

@@ -23,7 +23,7 @@ char *clock_iso(int64_t wall_ms, char out[static CLOCK_ISO_SIZE]);
  */
 bool clock_read(const char *s, int64_t now_wall_ms, int64_t *out_wall_ms);
 
-/* A duration for people, such as "850 ms", "12 s", "2 min 5 s", "3 h 4 min". */
+/* A duration for people, such as "850 ms", "12 s", "2 min 5 s", "3 h 4 min", "30 days". */
 char *clock_words(int64_t ms, char out[static CLOCK_ISO_SIZE]);
 
 #endif

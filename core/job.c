@@ -26,7 +26,7 @@ static enum rc insert_files(
 		const struct file *f = &job->files[i];
 		enum rc rc = db_exec(db, SQL_FILE_INSERT,
 		    DB_ARGS(DB_TEXT(f->uuid), DB_INT(sc->org_id), DB_INT(job->id),
-			DB_INT(f->output), DB_TEXT(f->name), DB_INT(f->size_bytes),
+			DB_INT(f->kind), DB_TEXT(f->name), DB_INT(f->size_bytes),
 			DB_TEXT(f->content_type), DB_TEXT(f->sha256), DB_INT(now),
 			DB_TEXT(f->param)),
 		    err);
@@ -54,7 +54,7 @@ static enum rc insert_job(
 		DB_TEXT(job->job_type), DB_INT(job->type_version), DB_INT(ready),
 		DB_INT(job->priority), DB_TEXT(job->params ? job->params : "{}"),
 		DB_INT(job->max_retries), DB_INT(job->run_at), DB_INT((int64_t)job->file_count),
-		DB_INT(bytes), DB_INT(now), DB_INT(job->manual)),
+		DB_INT(bytes), DB_INT(now), DB_INT(job->manual), DB_INT(job->keep_ms)),
 	    err);
 	if (rc != RC_OK)
 		return rc;
@@ -124,6 +124,7 @@ void job_made(const struct scope *sc, const struct job_new *made, struct job *ou
 	    .write_bytes = -1,
 	    .log_bytes = -1,
 	    .files_in = (int64_t)made->file_count,
+	    .keep_ms = made->keep_ms,
 	};
 	memcpy(out->uuid, made->uuid, sizeof out->uuid);
 	for (size_t i = 0; i < made->file_count; i++)
@@ -155,13 +156,6 @@ enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct 
 	job_read(&cur, a, out);
 	db_finish(&cur);
 	return RC_OK;
-}
-
-enum rc job_files(struct db *db, const struct scope *sc, int64_t job_id, struct arena *a,
-    struct file **out, size_t *n, struct err *err)
-{
-	return files_read(
-	    db, SQL_JOB_FILES, DB_ARGS(DB_INT(sc->org_id), DB_INT(job_id)), a, out, n, err);
 }
 
 enum rc job_history(struct db *db, const struct scope *sc, int64_t job_id, struct arena *a,

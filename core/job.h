@@ -30,10 +30,11 @@ struct scope {
 extern const struct scope scope_local;
 
 /* A file row. uuid names it in the store. */
+enum file_kind { FILE_INPUT, FILE_OUTPUT, FILE_ARCHIVE /* all outputs in one; core/archive.h */ };
 struct file {
 	int64_t id, job_id, size_bytes;
 	char uuid[UUID_SIZE];
-	bool output;
+	enum file_kind kind;
 	const char
 	    *name; /* display name; for outputs a relative path within the output directory */
 	const char *content_type;
@@ -54,7 +55,11 @@ struct job {
 	int64_t read_bytes, write_bytes;         /* from and to the disk, likewise */
 	int64_t files_in, files_out, size_bytes; /* how many, and bytes of the inputs */
 	bool manual; /* moved by hand: no processor takes it */
+	int64_t keep_ms;                         /* files are kept so long; 0: for ever */
 };
+
+/* When the files of an ended job go, wall ms; 0: never, or not known yet. */
+int64_t job_expires_at(const struct job *job);
 
 /* What to make. Files lie in the store already (core/store.h). Texts borrowed. */
 struct job_new {
@@ -63,6 +68,7 @@ struct job_new {
 	int64_t type_version, priority, max_retries;
 	int64_t run_at; /* wall ms; 0: now */
 	bool manual;    /* of a type that is moved by hand (core/job_move.c) */
+	int64_t keep_ms; /* how long files are kept after the end; 0: for ever */
 	const struct file *files;
 	size_t file_count;
 	/* Filled by job_create. */
@@ -82,7 +88,8 @@ void job_made(const struct scope *sc, const struct job_new *made, struct job *ou
 enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct arena *a,
     struct job *out, struct err *err);
 
-/* Files of a job, inputs first, by id. Array in the arena. */
+/* All files of a job, inputs first, by id. Array in the arena. For whoever needs each of them; what
+ * people look at is in core/job_file.h. */
 enum rc job_files(struct db *db, const struct scope *sc, int64_t job_id, struct arena *a,
     struct file **out, size_t *n, struct err *err);
 
@@ -113,10 +120,6 @@ struct job_page {
 enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter *f, struct arena *a,
     struct job_page *out, struct err *err);
 
-/* Outputs of all jobs of a page, in no particular order; array in the arena. */
-enum rc job_outputs(struct db *db, const struct scope *sc, const struct job_page *page,
-    struct arena *a, struct file **out, size_t *n, struct err *err);
-
 /* Jobs of the project per state, from the counters. */
 enum rc job_counts(
     struct db *db, const struct scope *sc, int64_t counts[static JOB_STATUS_MAX], struct err *err);
@@ -124,17 +127,32 @@ enum rc job_counts(
 /* The project's change counter: the version in every fragment's tag. One indexed read. */
 enum rc project_version(struct db *db, const struct scope *sc, int64_t *version, struct err *err);
 
+/* What a job leaves in the store when its rows are gone: for job_unlink, after the commit. */
+struct job_gone {
+	char uuid[UUID_SIZE]; /* of the job; "": nothing is to be unlinked yet */
+	struct file *files;   /* in the arena */
+	size_t n;
+};
+
 /*
- * JOB_CANCEL, JOB_RETRY, JOB_PAUSE or JOB_RESUME on one job; delete it with its history. Each in a
- * transaction of its own, committed durably; the caller rings the doorbell. RC_CONFLICT when the
- * state does not allow it (err says what is). The files of a deleted job are listed in *gone
- * (arena) for store_remove, which follows the commit; its log goes by store_log_remove with its
- * uuid.
+ * JOB_CANCEL, JOB_RETRY, JOB_PAUSE or JOB_RESUME on one job; delete it with its history; or remove
+ * its files and keep the record. Each in a transaction of its own, committed durably; the caller
+ * rings the doorbell. RC_CONFLICT when the state does not allow it (err says what is). A job with
+ * living processes is as good as deleted at once: nothing finds or counts it any more, and its
+ * processor stops it as it would a cancelled one. Its row and files go when the last process is
+ * gone (core/retire.h).
  */
 enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_action action,
     const char *reason, struct err *err);
 enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct arena *a,
-    struct file **gone, size_t *n, struct err *err);
+    struct job_gone *gone, struct err *err);
+enum rc job_remove(struct db *db, const struct scope *sc, int64_t id, const char *reason,
+    struct arena *a, struct job_gone *gone, struct err *err);
+
+/* Unlink files and logs of a job whose rows are gone. A crash before leaves orphans, which the
+ * sweep of the store finds. */
+struct store;
+void job_unlink(struct store *st, const struct job_gone *gone);
 
 /*
  * Move a job that no processor runs (a type with manual = yes), for people and outside programs: to

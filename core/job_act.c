@@ -3,7 +3,7 @@
  *
  * The state is read and changed in one write transaction, so of two simultaneous cancels or retries
  * one finds the state changed and is told so. A cancelled job keeps its lease token until its
- * processes are gone; only then may a retry be claimed.
+ * processes are gone; only then may a retry be claimed, and only then is it deleted.
  */
 #include "core/job.h"
 
@@ -12,6 +12,8 @@
 
 #include "core/clock.h"
 #include "core/job_record.h"
+#include "core/secret.h"
+#include "core/store.h"
 
 /* What an action decides by. */
 struct lock {
@@ -74,6 +76,8 @@ static enum sql_id statement(enum job_action action)
 		return SQL_JOB_RESUME;
 	case JOB_THAW:
 		return SQL_JOB_THAW;
+	case JOB_REMOVE:
+		return SQL_JOB_REMOVE;
 	default:
 		bug("not an action on a job: %d", (int)action);
 	}
@@ -137,7 +141,9 @@ enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_acti
 	return rc;
 }
 
-static enum rc erase(
+/* Of a job that nobody is to see any more: everything but its row. A lease it has is still counted
+ * where it runs. */
+static enum rc forget(
     struct db *db, const struct scope *sc, int64_t id, const struct lock *l, struct err *err)
 {
 	struct job_change c = {
@@ -150,35 +156,100 @@ static enum rc erase(
 	};
 	enum rc rc = job_record(db, &c, err);
 
-	if (rc == RC_OK)
-		rc = lane_add(
-		    db, sc->org_id, l->job_type, l->ready ? -1 : 0, l->leased ? -1 : 0, err);
+	if (rc == RC_OK && l->ready)
+		rc = lane_add(db, sc->org_id, l->job_type, -1, 0, err);
 	if (rc == RC_OK)
 		rc = db_exec(db, SQL_JOB_SEARCH_DELETE, DB_ARGS(DB_INT(id)), err);
-	if (rc == RC_OK)
-		rc = db_exec(db, SQL_JOB_DELETE, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
 	if (rc == RC_OK)
 		rc = job_bump(db, sc->org_id, l->project_id, err);
 	return rc;
 }
 
-enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct arena *a,
-    struct file **gone, size_t *n, struct err *err)
+/* The files of a job, whose rows are about to go. */
+static enum rc list_gone(struct db *db, const struct scope *sc, int64_t id, const struct lock *l,
+    struct arena *a, struct job_gone *gone, struct err *err)
+{
+	memcpy(gone->uuid, l->uuid, sizeof gone->uuid);
+	return job_files(db, sc, id, a, &gone->files, &gone->n, err);
+}
+
+static enum rc delete_in(struct db *db, const struct scope *sc, int64_t id, struct arena *a,
+    struct job_gone *gone, struct err *err)
 {
 	struct lock l;
+	enum rc rc = lock_job(db, sc, id, &l, err);
+
+	*gone = (struct job_gone){0};
+	if (rc == RC_OK && job_next(l.status, JOB_DELETE) == JOB_STATUS_MAX)
+		rc = refuse(l.status, JOB_DELETE, err);
+	if (rc == RC_OK)
+		rc = forget(db, sc, id, &l, err);
+	if (rc == RC_OK && l.leased)
+		return db_exec(db, SQL_JOB_DOOM,
+		    DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_INT(clock_wall_ms())), err);
+	if (rc == RC_OK)
+		rc = list_gone(db, sc, id, &l, a, gone, err);
+	if (rc == RC_OK)
+		rc = db_exec(db, SQL_JOB_DELETE, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
+	return rc;
+}
+
+enum rc job_remove_in(struct db *db, const struct scope *sc, int64_t id, const char *reason,
+    struct arena *a, struct job_gone *gone, struct err *err)
+{
+	struct lock l;
+	enum rc rc = lock_job(db, sc, id, &l, err);
+
+	*gone = (struct job_gone){0};
+	if (rc == RC_OK && job_next(l.status, JOB_REMOVE) == JOB_STATUS_MAX)
+		rc = refuse(l.status, JOB_REMOVE, err);
+	if (rc == RC_OK && l.leased)
+		rc = err_set(err, RC_CONFLICT, "the processes of this job have not ended yet");
+	if (rc == RC_OK)
+		rc = list_gone(db, sc, id, &l, a, gone, err);
+	if (rc == RC_OK)
+		rc = change(db, sc, id, &l, JOB_REMOVE, reason, err);
+	if (rc == RC_OK)
+		rc =
+		    db_exec(db, SQL_JOB_FORGET_FILES, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
+	if (rc == RC_OK)
+		rc = secret_erase(db, sc->org_id, id, err);
+	return rc;
+}
+
+enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct arena *a,
+    struct job_gone *gone, struct err *err)
+{
 	enum rc rc = db_begin(db, err);
 
 	if (rc != RC_OK)
 		return rc;
-	rc = lock_job(db, sc, id, &l, err);
-	if (rc == RC_OK && job_next(l.status, JOB_DELETE) == JOB_STATUS_MAX)
-		rc = refuse(l.status, JOB_DELETE, err);
-	if (rc == RC_OK)
-		rc = job_files(db, sc, id, a, gone, n, err);
-	if (rc == RC_OK)
-		rc = erase(db, sc, id, &l, err);
+	rc = delete_in(db, sc, id, a, gone, err);
 	if (rc == RC_OK)
 		return db_commit_durable(db, err);
 	db_rollback(db);
 	return rc;
+}
+
+enum rc job_remove(struct db *db, const struct scope *sc, int64_t id, const char *reason,
+    struct arena *a, struct job_gone *gone, struct err *err)
+{
+	enum rc rc = db_begin(db, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = job_remove_in(db, sc, id, reason, a, gone, err);
+	if (rc == RC_OK)
+		return db_commit_durable(db, err);
+	db_rollback(db);
+	return rc;
+}
+
+void job_unlink(struct store *st, const struct job_gone *gone)
+{
+	if (!*gone->uuid)
+		return;
+	for (size_t i = 0; i < gone->n; i++)
+		store_remove(st, gone->files[i].uuid);
+	store_log_remove(st, gone->uuid);
 }

@@ -13,10 +13,10 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/job_file.h"
 #include "core/job_record.h"
 #include "core/job_search.h"
 #include "core/str.h"
-#include "core/url.h"
 
 #define LIMIT_DEFAULT 25
 #define LIMIT_MAX 100
@@ -179,42 +179,6 @@ enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter 
 	return RC_OK;
 }
 
-enum rc job_outputs(struct db *db, const struct scope *sc, const struct job_page *page,
-    struct arena *a, struct file **out, size_t *n, struct err *err)
-{
-	struct db_arg args[26] = {DB_INT(sc->org_id)};
-	size_t used = 0;
-
-	*out = NULL;
-	*n = 0;
-	for (size_t i = 0; i <= page->n; i++) {
-		if (i < page->n && page->jobs[i].files_out)
-			args[1 + used++] = DB_INT(page->jobs[i].id);
-		if (used == 25 || (i == page->n && used)) {
-			struct file *more;
-			size_t k;
-			enum rc rc;
-
-			while (used < 25)
-				args[1 + used++] = DB_INT(0);
-			rc = files_read(db, SQL_JOB_OUTPUTS, args, 26, a, &more, &k, err);
-			if (rc != RC_OK)
-				return rc;
-			if (k) {
-				struct file *both = arena_alloc(a, sizeof *both * (*n + k));
-
-				if (*n)
-					memcpy(both, *out, sizeof *both * *n);
-				memcpy(both + *n, more, sizeof *both * k);
-				*out = both;
-				*n += k;
-			}
-			used = 0;
-		}
-	}
-	return RC_OK;
-}
-
 enum rc job_counts(
     struct db *db, const struct scope *sc, int64_t counts[static JOB_STATUS_MAX], struct err *err)
 {
@@ -269,20 +233,11 @@ static void put_known(struct view *v, const char *key, int64_t n)
 		view_int(v, key, n);
 }
 
-static struct view *file_view(struct arena *a, const char *job_uuid, const struct file *f)
+int64_t job_expires_at(const struct job *job)
 {
-	struct view *v = view_obj(a);
+	bool kept = job_status_final(job->status) && job->status != JOB_REMOVED;
 
-	view_ref(v, "filename", f->name);
-	view_ref(v, "file_type", f->content_type);
-	view_int(v, "size", f->size_bytes);
-	view_ref(v, "sha256", f->sha256);
-	view_ref(v, "download_url",
-	    f->output
-		? arena_join(
-		      a, "/jobs/", job_uuid, "/files/out/", url_escape_path(a, f->name), NULL)
-		: arena_join(a, "/jobs/", job_uuid, "/files/in/", url_escape(a, f->name), NULL));
-	return v;
+	return kept && job->keep_ms && job->completed_at ? job->completed_at + job->keep_ms : 0;
 }
 
 static struct view *action_list(struct arena *a, enum job_status status)
@@ -343,6 +298,7 @@ void job_view_fill(
 	put_time(v, "updated_at", job->updated_at);
 	put_time(v, "started_at", job->started_at);
 	put_time(v, "completed_at", job->completed_at);
+	put_time(v, "expires_at", job_expires_at(job));
 	view_ref(v, "error", job->error);
 	view_ref(v, "error_message", job->error);
 	view_ref(v, "result", job->result);
@@ -354,11 +310,13 @@ void job_view_fill(
 	put_known(v, "io_write_bytes", job->write_bytes);
 	put_known(v, "log_bytes", job->log_bytes);
 	for (size_t i = 0; i < n; i++)
-		if (files[i].job_id == job->id)
-			view_push(
-			    files[i].output ? outputs : inputs, file_view(a, job->uuid, &files[i]));
+		if (files[i].job_id == job->id && files[i].kind != FILE_ARCHIVE)
+			view_push(files[i].kind == FILE_OUTPUT ? outputs : inputs,
+			    file_view(a, job->uuid, &files[i]));
 	view_put(v, "inputs", inputs);
 	view_put(v, "outputs", outputs);
+	view_int(v, "input_count", job->files_in);
+	view_int(v, "output_count", job->files_out);
 	view_put(v, "actions", action_list(a, job->status));
 	view_bool(v, "manual", job->manual);
 	view_put(v, "moves", job_moves_view(a, job));

@@ -105,6 +105,7 @@ void job_read(const struct db_cursor *cur, struct arena *a, struct job *out)
 	out->manual = db_int(cur, c++) != 0;
 	out->read_bytes = number(cur, c++);
 	out->write_bytes = number(cur, c++);
+	out->keep_ms = db_int(cur, c++);
 }
 
 void file_read(const struct db_cursor *cur, struct arena *a, struct file *out)
@@ -113,36 +114,9 @@ void file_read(const struct db_cursor *cur, struct arena *a, struct file *out)
 	out->job_id = db_int(cur, 1);
 	out->size_bytes = db_int(cur, 2);
 	uuid_read(cur, 3, out->uuid);
-	out->output = db_int(cur, 4) != 0;
+	out->kind = (enum file_kind)db_int(cur, 4);
 	out->name = text(cur, 5, a);
 	out->content_type = text(cur, 6, a);
 	out->sha256 = text(cur, 7, a);
 	out->param = text(cur, 8, a);
-}
-
-enum rc files_read(struct db *db, enum sql_id id, const struct db_arg *args, size_t arg_count,
-    struct arena *a, struct file **out, size_t *n, struct err *err)
-{
-	struct db_cursor cur;
-	size_t room = 0;
-	enum rc rc;
-
-	*n = 0;
-	*out = NULL;
-	rc = db_query(db, &cur, id, args, arg_count, err);
-	if (rc != RC_OK)
-		return rc;
-	while ((rc = db_next(&cur, err)) == RC_OK) {
-		if (*n == room) {
-			struct file *grown = arena_alloc(a, sizeof *grown * (room ? room * 2 : 4));
-
-			if (*n)
-				memcpy(grown, *out, sizeof *grown * *n);
-			room = room ? room * 2 : 4;
-			*out = grown;
-		}
-		file_read(&cur, a, &(*out)[(*n)++]);
-	}
-	db_finish(&cur);
-	return rc == RC_DONE ? RC_OK : rc;
 }

@@ -1,6 +1,7 @@
 /*
  * The bookkeeping that goes with every change of a job: history, counters, lanes, the project's
- * version. Private to core/job*.c, core/claim.c and core/seed.c; always inside their transaction.
+ * version. Private to core/job*.c, core/claim.c, core/retire.c and core/seed.c; always inside their
+ * transaction.
  */
 #ifndef CORE_JOB_RECORD_H
 #define CORE_JOB_RECORD_H
@@ -41,5 +42,9 @@ void file_read(const struct db_cursor *cur, struct arena *a, struct file *out);
 /* Rows of a query of FILE_COLUMNS, all of them. */
 enum rc files_read(struct db *db, enum sql_id id, const struct db_arg *args, size_t arg_count,
     struct arena *a, struct file **out, size_t *n, struct err *err);
+
+/* What job_remove does, inside the caller's transaction (core/job_act.c). */
+enum rc job_remove_in(struct db *db, const struct scope *sc, int64_t id, const char *reason,
+    struct arena *a, struct job_gone *gone, struct err *err);
 
 #endif

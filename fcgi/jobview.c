@@ -72,7 +72,8 @@ void job_view_page(
 	put_file_texts(a, view_get(v, "outputs"));
 	view_str(v, "size_text", str_bytes(job->size_bytes, text));
 	view_ref(v, "url", url);
-	view_ref(v, "log_url", job->attempt ? arena_join(a, url, "/log", NULL) : NULL);
+	view_ref(v, "log_url",
+	    job->attempt && job->status != JOB_REMOVED ? arena_join(a, url, "/log", NULL) : NULL);
 	view_ref(v, "status_label", status_label(job->status));
 	view_bool(v, flags[job->status], true);
 	view_bool(v, "is_live", !job_status_final(job->status));

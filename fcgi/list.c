@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/job_file.h"
 #include "core/str.h"
 #include "core/url.h"
 

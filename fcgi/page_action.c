@@ -97,21 +97,18 @@ enum rc page_job_resume(struct app *app, struct request *r, struct response *res
 	return act(app, r, resp, JOB_RESUME, err);
 }
 
-/* A running job's processor finds its lease gone and stops the command. */
+/* The doorbell tells the processor of a job that runs to stop it; the files go after that. */
 enum rc page_job_delete(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
-	struct file *gone;
+	struct job_gone gone;
 	struct job job;
-	size_t n;
 	enum rc rc = job_find(app->db, &r->scope, request_capture(r, "job"), r->arena, &job, err);
 
 	if (rc == RC_OK)
-		rc = job_delete(app->db, &r->scope, job.id, r->arena, &gone, &n, err);
+		rc = job_delete(app->db, &r->scope, job.id, r->arena, &gone, err);
 	if (rc != RC_OK)
 		return rc;
-	for (size_t i = 0; i < n; i++)
-		store_remove(&app->store, gone[i].uuid);
-	store_log_remove(&app->store, job.uuid);
+	job_unlink(&app->store, &gone);
 	doorbell_ring(app->cfg);
 	switch (request_want(r)) {
 	case WANT_FRAGMENT:

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/job_file.h"
 #include "core/url.h"
 #include "fcgi/list.h"
 #include "fcgi/logview.h"
@@ -38,7 +39,7 @@ enum rc job_row_html(struct app *app, struct request *r, struct response *resp,
 	struct file *files;
 	struct view *v;
 	size_t n;
-	enum rc rc = job_files(app->db, &r->scope, job->id, r->arena, &files, &n, err);
+	enum rc rc = job_files_shown(app->db, &r->scope, job->id, r->arena, &files, &n, err);
 
 	if (rc == RC_OK)
 		rc = app_types(app, &types, err);
@@ -56,7 +57,7 @@ enum rc job_full_view(
 	struct job_event *events;
 	struct file *files;
 	size_t n, event_count;
-	enum rc rc = job_files(app->db, &r->scope, job->id, r->arena, &files, &n, err);
+	enum rc rc = job_files_shown(app->db, &r->scope, job->id, r->arena, &files, &n, err);
 
 	if (rc == RC_OK)
 		rc = job_history(app->db, &r->scope, job->id, r->arena, &events, &event_count, err);

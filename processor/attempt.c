@@ -300,7 +300,7 @@ static enum rc take_outputs(struct attempt *at, struct host *h, struct err *err)
 	for (; n < at->output_count && !rc; n++) {
 		const struct message_output *o = &at->outputs[n];
 
-		at->files[n] = (struct file){.output = true,
+		at->files[n] = (struct file){.kind = FILE_OUTPUT,
 		    .name = o->name,
 		    .size_bytes = o->size_bytes,
 		    .content_type = o->content_type,

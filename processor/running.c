@@ -128,6 +128,8 @@ static void leave(struct supervisor *sv, struct running **link)
 	struct running *r = *link;
 
 	*link = r->next;
+	/* Its job may be one that was deleted meanwhile. */
+	sv->want_retire = true;
 	unwatch(&r->messages);
 	unwatch(&r->exit);
 	attempt_release(&r->at, &sv->host);

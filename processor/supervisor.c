@@ -168,9 +168,11 @@ static int on_turn(sd_event_source *source, void *userdata)
 		sv->retry_at = 0;
 		say_alive(sv, now);
 	}
+	if (!sv->retry_at)
+		retire_turn(sv, now);
 	stop_step(sv, now);
 	/* What this turn began or recorded may leave more to do at once. */
-	if (!rc && !sv->retry_at && (sv->want_claim || sv->want_states))
+	if (!rc && !sv->retry_at && (sv->want_claim || sv->want_states || sv->want_retire))
 		poke(sv);
 	for (struct running *r = sv->list; r && !sv->retry_at; r = r->next)
 		if ((r->at.ended && !r->recorded) || (r->recorded && r->at.pid <= 0))

@@ -52,10 +52,11 @@ struct supervisor {
 	int64_t workers;
 
 	/* What the next turn has to do. */
-	bool want_claim, want_states, want_due, reload;
+	bool want_claim, want_states, want_due, want_retire, reload;
 	/* Moments on the boot clock; 0: not set. */
 	int64_t scan_at, beat_at, sweep_at, clean_at, retest_at, retry_at, alive_at, settle_at;
 	int64_t due_at;       /* a delayed job may run, before the next scan */
+	int64_t retire_at;
 	int64_t renewed_ms;   /* last time all leases were renewed */
 	uint64_t watchdog_us; /* 0: nobody asks */
 
@@ -110,6 +111,11 @@ enum rc recover_find(
     struct supervisor *sv, int64_t *dead, size_t max, size_t *n, bool *waiting, struct err *err);
 /* Remove work directories of dead attempts; a bounded part of the work. True: nothing is left. */
 bool recover_clean(struct supervisor *sv);
+
+/* ---- processor/retire.c ---- */
+
+/* Retire jobs whose time is over, a bounded part; sets want_retire when there may be more. */
+void retire_turn(struct supervisor *sv, int64_t now);
 
 /* ---- processor/sweep.c ---- */
 

@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "processor/outputs.h"
 #include "processor/supervisor.h"
 
 #define PROGRESS_EVERY_MS 250
@@ -26,7 +27,7 @@ struct batch {
 	struct arena arena;
 	struct running *ends[BATCH_MAX], *told[BATCH_MAX];
 	enum rc end_rc[BATCH_MAX];
-	size_t end_count, told_count;
+	size_t end_count, told_count, outputs;
 	bool beat, sweep, lost;
 	int64_t dead[DEAD_MAX];
 	size_t dead_count;
@@ -109,9 +110,10 @@ static void collect(struct supervisor *sv, struct batch *b, int64_t now)
 	for (struct running *r = sv->list; r; r = r->next) {
 		if (r->recorded)
 			continue;
-		if (r->at.ended && b->end_count < BATCH_MAX) {
+		if (r->at.ended && b->end_count < BATCH_MAX && b->outputs < OUTPUTS_MAX) {
 			attempt_take(&r->at, &sv->host);
 			b->ends[b->end_count++] = r;
+			b->outputs += r->at.outcome.output_count;
 		}
 		/* Also the last news of one that ended: 100 % and its counts. */
 		if (r->at.progressed && b->told_count < BATCH_MAX && !r->lost &&

@@ -3,6 +3,8 @@
  */
 #include "t/unit/jobs_fixture.h"
 
+#include "core/job_file.h"
+
 static void a_finished_attempt_is_recorded_with_its_outputs(void **state)
 {
 	struct file out = {
