@@ -96,6 +96,9 @@ static const struct key keys[] = {
 	    "Wait before the first automatic retry of a job; doubled each time, up to one hour."),
 	DURATION(stop_grace, "10s", 0, HOUR,
 	    "Time a job has to end by itself after it was told to."),
+	DURATION(archive_keep, "1d", SECOND, 365 * DAY,
+		"How long an archive of all results of a job is kept after somebody asked for it.\n"
+		"It is made again when it is asked for once more."),
 	DURATION(sweep_age, "1h", SECOND, 365 * DAY,
 	    "Files that belong to no job are removed when they are older than this."),
 	SIZE(log_max, "64M", KiB, INT64_C(1) << 40, "Size at which the log of one attempt is cut."),

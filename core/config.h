@@ -25,11 +25,11 @@ struct config {
 	const char *file; /* the file it was read from; NULL: defaults and environment only */
 	enum auth_mode auth;
 	enum sandbox_mode sandbox;
-	int64_t workers;       /* jobs at once on this host; 0 in the file: one per core */
-	int64_t web_processes; /* 0 in the file: 2 per core, at least 4 */
+	int64_t workers;        /* jobs at once on this host; 0 in the file: one per core */
+	int64_t web_processes;  /* 0 in the file: 2 per core, at least 4 */
 	int64_t fragment_cache; /* renderings kept by each web process */
-	const char *run_user;  /* who runs commands when the processor was started as root */
-	const char *database;  /* path of the SQLite file */
+	const char *run_user;   /* who runs commands when the processor was started as root */
+	const char *database;   /* path of the SQLite file */
 	const char *secret_key;
 	const char *store, *spool, *work,
 	    *log_dir;         /* directories; work holds one directory per running attempt */
@@ -40,7 +40,7 @@ struct config {
 	const char *base_url; /* as browsers see it; "" : taken from the request's Host */
 	const char *hosts; /* allowed Host values, blank separated, without port; "*" allows any */
 	const char *metrics_allow;
-	int64_t stop_grace_ms, backoff_ms, sweep_age_ms;
+	int64_t stop_grace_ms, backoff_ms, sweep_age_ms, archive_keep_ms;
 	int64_t lease_ms, heartbeat_ms, request_timeout_ms;
 	int64_t disk_low_bytes, upload_max_bytes, log_max_bytes;
 };

@@ -25,10 +25,9 @@ static enum rc insert_files(
 	for (size_t i = 0; i < job->file_count; i++) {
 		const struct file *f = &job->files[i];
 		enum rc rc = db_exec(db, SQL_FILE_INSERT,
-		    DB_ARGS(DB_TEXT(f->uuid), DB_INT(sc->org_id), DB_INT(job->id),
-			DB_INT(f->kind), DB_TEXT(f->name), DB_INT(f->size_bytes),
-			DB_TEXT(f->content_type), DB_TEXT(f->sha256), DB_INT(now),
-			DB_TEXT(f->param)),
+		    DB_ARGS(DB_TEXT(f->uuid), DB_INT(sc->org_id), DB_INT(job->id), DB_INT(f->kind),
+			DB_TEXT(f->name), DB_INT(f->size_bytes), DB_TEXT(f->content_type),
+			DB_TEXT(f->sha256), DB_INT(now), DB_TEXT(f->param)),
 		    err);
 
 		if (rc != RC_OK)

@@ -54,7 +54,7 @@ struct job {
 	int64_t cpu_ms, peak_bytes, log_bytes;   /* of the last attempt; -1: not known */
 	int64_t read_bytes, write_bytes;         /* from and to the disk, likewise */
 	int64_t files_in, files_out, size_bytes; /* how many, and bytes of the inputs */
-	bool manual; /* moved by hand: no processor takes it */
+	bool manual;                             /* moved by hand: no processor takes it */
 	int64_t keep_ms;                         /* files are kept so long; 0: for ever */
 };
 
@@ -66,8 +66,8 @@ struct job_new {
 	const char *name, *job_type, *params; /* params: JSON object or NULL */
 	const char *sealed;                   /* its secrets (core/secret.h), or NULL */
 	int64_t type_version, priority, max_retries;
-	int64_t run_at; /* wall ms; 0: now */
-	bool manual;    /* of a type that is moved by hand (core/job_move.c) */
+	int64_t run_at;  /* wall ms; 0: now */
+	bool manual;     /* of a type that is moved by hand (core/job_move.c) */
 	int64_t keep_ms; /* how long files are kept after the end; 0: for ever */
 	const struct file *files;
 	size_t file_count;
@@ -170,8 +170,8 @@ struct job_move {
 /* In a transaction of its own; durable when the state changed. RC_CONFLICT: the job is not one to
  * be moved by hand, it has ended, or its state does not lead there (err says where it does).
  * RC_INVALID: an error without status failed. */
-enum rc job_move(struct db *db, const struct scope *sc, int64_t id, const struct job_move *m,
-    struct err *err);
+enum rc job_move(
+    struct db *db, const struct scope *sc, int64_t id, const struct job_move *m, struct err *err);
 
 /* The action that takes such a job to a state, JOB_ACTION_MAX if there is none. */
 enum job_action job_move_action(const struct job *job, enum job_status to);

@@ -214,6 +214,8 @@ enum rc job_remove_in(struct db *db, const struct scope *sc, int64_t id, const c
 		    db_exec(db, SQL_JOB_FORGET_FILES, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
 	if (rc == RC_OK)
 		rc = secret_erase(db, sc->org_id, id, err);
+	if (rc == RC_OK)
+		rc = db_exec(db, SQL_ARCHIVE_FORGET, DB_ARGS(DB_INT(id)), err);
 	return rc;
 }
 

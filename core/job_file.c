@@ -163,7 +163,8 @@ struct view *file_view(struct arena *a, const char *job_uuid, const struct file 
 	view_ref(v, "sha256", f->sha256);
 	view_ref(v, "download_url",
 	    f->kind == FILE_OUTPUT
-		? arena_printf(a, "/jobs/%s/files/out/%s", job_uuid, url_escape_path(a, f->name))
-		: arena_printf(a, "/jobs/%s/files/in/%s", job_uuid, url_escape(a, f->name)));
+		? arena_join(
+		      a, "/jobs/", job_uuid, "/files/out/", url_escape_path(a, f->name), NULL)
+		: arena_join(a, "/jobs/", job_uuid, "/files/in/", url_escape(a, f->name), NULL));
 	return v;
 }

@@ -8,6 +8,7 @@
 
 #include "core/job.h"
 
+#define JOB_OUTPUTS_MAX 1000  /* what one run may leave */
 #define JOB_FILES_SHOWN 100   /* of each kind in the view of one job */
 #define JOB_OUTPUTS_LISTED 10 /* of each job in a list */
 

@@ -46,6 +46,8 @@ static enum rc note_boot(struct db *db, struct err *err)
 		return RC_OK;
 	rc = db_exec(db, SQL_CLAIM_EXPIRE_ALL, DB_NO_ARGS, err);
 	if (rc == RC_OK)
+		rc = db_exec(db, SQL_ARCHIVE_EXPIRE_ALL, DB_NO_ARGS, err);
+	if (rc == RC_OK)
 		rc = db_exec(db, SQL_SETTING_PUT, DB_ARGS(DB_TEXT("boot_id"), DB_TEXT(boot)), err);
 	return rc;
 }

@@ -49,7 +49,7 @@ static void put_buttons(struct arena *a, struct view *v, const struct job *job, 
 	view_put(v, "buttons", list);
 }
 
-static void put_file_texts(struct arena *a, const struct view *files)
+void file_view_texts(struct arena *a, const struct view *files)
 {
 	for (size_t i = 0; i < view_len(files); i++) {
 		struct view *f = (struct view *)view_at(files, i);
@@ -68,12 +68,18 @@ void job_view_page(
 	bool waits = job->status == JOB_PENDING && job->run_at > job->updated_at;
 	char text[CLOCK_ISO_SIZE];
 
-	put_file_texts(a, view_get(v, "inputs"));
-	put_file_texts(a, view_get(v, "outputs"));
+	file_view_texts(a, view_get(v, "inputs"));
+	file_view_texts(a, view_get(v, "outputs"));
 	view_str(v, "size_text", str_bytes(job->size_bytes, text));
 	view_ref(v, "url", url);
 	view_ref(v, "log_url",
 	    job->attempt && job->status != JOB_REMOVED ? arena_join(a, url, "/log", NULL) : NULL);
+	if (job->status == JOB_COMPLETED && job->files_out > 1)
+		view_ref(v, "archive_url", arena_join(a, url, "/files.zip", NULL));
+	if ((size_t)job->files_out > view_len(view_get(v, "outputs")))
+		view_ref(v, "outputs_url", arena_join(a, url, "/files", NULL));
+	if ((size_t)job->files_in > view_len(view_get(v, "inputs")))
+		view_ref(v, "inputs_url", arena_join(a, url, "/files?kind=in", NULL));
 	view_ref(v, "status_label", status_label(job->status));
 	view_bool(v, flags[job->status], true);
 	view_bool(v, "is_live", !job_status_final(job->status));

@@ -43,6 +43,9 @@ const char *status_label(enum job_status s);
 void job_view_page(
     struct arena *a, struct view *v, const struct job *job, const struct jobtypes *types);
 
+/* Members of files that only pages need. */
+void file_view_texts(struct arena *a, const struct view *files);
+
 /* Answer with the row of a job; the whole job with files and history. page_job.c */
 enum rc job_row_html(struct app *app, struct request *r, struct response *resp,
     const struct job *job, struct err *err);

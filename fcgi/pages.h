@@ -17,6 +17,8 @@ route_handler page_job_move;                                    /* api_job.c */
 route_handler api_job_show, api_job_move, api_job_statuses;     /* api_job.c */
 route_handler page_file_input, page_file_output;                /* page_file.c */
 route_handler page_job_log;                                     /* page_log.c */
+route_handler page_job_files;                                   /* page_files.c */
+route_handler page_job_archive;                                 /* page_archive.c */
 route_handler page_health_live, page_health_ready;              /* page_health.c */
 
 #endif

@@ -74,6 +74,15 @@ static const struct input move_form_inputs[] = {
 
 static const char *const log_formats[] = {"text", NULL};
 
+static const char *const file_kinds[] = {"out", "in", NULL};
+
+static const struct input files_inputs[] = {
+    {"kind", INPUT_WORD, .words = file_kinds, .doc = "results, or the inputs"},
+    {"limit", INPUT_INT, 1, 1000, .doc = "files of a page"},
+    {"after", INPUT_INT, 0, INT64_MAX, .doc = "the page behind this one, as `next` gives it"},
+    {0},
+};
+
 static const struct input log_inputs[] = {
     {"from", INPUT_INT, 0, INT64_MAX, .doc = "byte to begin at; answers with at most 256 KiB"},
     {"attempt", INPUT_INT, 1, INT64_MAX, .doc = "of which attempt; without it the last"},
@@ -109,6 +118,10 @@ const struct route routes[] = {
 	"delete the job with its files, for forms"},
     {METHOD_POST, "/jobs/{job}/move", page_job_move, ROLE_MEMBER, BODY_FORM, move_form_inputs,
 	"move a job that is moved by hand, for forms"},
+    {METHOD_GET, "/jobs/{job}/files", page_job_files, ROLE_VIEWER, BODY_NONE, files_inputs,
+	"list its results or inputs"},
+    {METHOD_GET, "/jobs/{job}/files.zip", page_job_archive, ROLE_VIEWER, BODY_NONE, NULL,
+	"download all results in one file; 202 while it is being made"},
     {METHOD_GET, "/jobs/{job}/files/in/{name}", page_file_input, ROLE_VIEWER, BODY_NONE, NULL,
 	"download an input"},
     {METHOD_GET, "/jobs/{job}/files/out/{path}", page_file_output, ROLE_VIEWER, BODY_NONE, NULL,

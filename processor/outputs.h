@@ -9,12 +9,12 @@
 #ifndef PROCESSOR_OUTPUTS_H
 #define PROCESSOR_OUTPUTS_H
 
-#include "core/job.h"
+#include "core/job_file.h"
 #include "core/store.h"
 #include "processor/joblog.h"
 #include "processor/message.h"
 
-#define OUTPUTS_MAX 1000
+#define OUTPUTS_MAX JOB_OUTPUTS_MAX
 
 /* In the runner: called for each output. Not RC_OK ends the walk. */
 typedef enum rc outputs_fn(void *context, const struct message_output *output, struct err *err);

@@ -18,6 +18,7 @@
 #include "core/clock.h"
 #include "core/doorbell.h"
 #include "core/log.h"
+#include "processor/packer.h"
 
 #define CLEAN_EVERY_MS 5000
 #define RETRY_MS 500
@@ -37,7 +38,7 @@ static int on_bell(sd_event_source *source, int fd, uint32_t revents, void *user
 	(void)source;
 	(void)revents;
 	doorbell_drain(fd);
-	sv->want_claim = sv->want_states = true;
+	sv->want_claim = sv->want_states = sv->want_pack = true;
 	poke(sv);
 	return 0;
 }
@@ -168,11 +169,14 @@ static int on_turn(sd_event_source *source, void *userdata)
 		sv->retry_at = 0;
 		say_alive(sv, now);
 	}
-	if (!sv->retry_at)
+	if (!sv->retry_at) {
 		retire_turn(sv, now);
+		packer_turn(sv, now);
+	}
 	stop_step(sv, now);
 	/* What this turn began or recorded may leave more to do at once. */
-	if (!rc && !sv->retry_at && (sv->want_claim || sv->want_states || sv->want_retire))
+	if (!rc && !sv->retry_at &&
+	    (sv->want_claim || sv->want_states || sv->want_retire || sv->want_pack))
 		poke(sv);
 	for (struct running *r = sv->list; r && !sv->retry_at; r = r->next)
 		if ((r->at.ended && !r->recorded) || (r->recorded && r->at.pid <= 0))
@@ -307,6 +311,7 @@ static void end(struct supervisor *sv)
 	struct err err;
 
 	if (sv->db && sv->worker_id) {
+		packer_stop(sv);
 		if (db_begin(sv->db, &err) || worker_end(sv->db, sv->worker_id, &err) ||
 		    db_commit(sv->db, &err)) {
 			log_warn("cannot sign off: %s", err.text);

@@ -49,14 +49,15 @@ struct supervisor {
 	sd_event *event;
 	sd_event_source *timer, *turn;
 	struct running *list;
+	struct packer *packer; /* the archive that is being made; NULL: none */
 	int64_t workers;
 
 	/* What the next turn has to do. */
-	bool want_claim, want_states, want_due, want_retire, reload;
+	bool want_claim, want_states, want_due, want_retire, want_pack, reload;
 	/* Moments on the boot clock; 0: not set. */
 	int64_t scan_at, beat_at, sweep_at, clean_at, retest_at, retry_at, alive_at, settle_at;
-	int64_t due_at;       /* a delayed job may run, before the next scan */
-	int64_t retire_at;
+	int64_t due_at; /* a delayed job may run, before the next scan */
+	int64_t retire_at, pack_at, expire_at;
 	int64_t renewed_ms;   /* last time all leases were renewed */
 	uint64_t watchdog_us; /* 0: nobody asks */
 

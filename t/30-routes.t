@@ -46,6 +46,8 @@ my %row = (
 	'POST /jobs/{job}/retry' => [sub { $web->request(POST => "/jobs/$job/retry") }, 200, $json],
 	'POST /jobs/{job}/delete' =>
 		[sub { $web->request(POST => '/jobs/' . another() . '/delete', accept => 'text/html') }, 303, undef],
+	'GET /jobs/{job}/files' => [sub { $web->request(GET => "/jobs/$job/files?kind=in") }, 200, $html],
+	'GET /jobs/{job}/files.zip' => [sub { $web->request(GET => "/jobs/$job/files.zip") }, 404, $html],
 	'GET /jobs/{job}/files/in/{name}' => [sub { $web->request(GET => "/jobs/$job/files/in/a.txt") }, 200, qr{^text/plain$}],
 	'GET /jobs/{job}/files/out/{path}' =>
 		[sub { $web->request(GET => "/jobs/$job/files/out/x/y.txt") }, 404, $html],

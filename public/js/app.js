@@ -166,6 +166,34 @@
 		}
 	}, true);
 
+	// ---- all results in one file ----------------------------------------------------------------
+	// Made when somebody asks. Without JavaScript its link leads to a page that waits for it; here the
+	// link itself does, and the page stays.
+	async function fetchArchive(link) {
+		link.setAttribute('aria-busy', 'true');
+		try {
+			for (;;) {
+				const answer = await fetch(link.href, { method: 'HEAD', cache: 'no-store' });
+				if (answer.status !== 202)
+					break;
+				await new Promise((resolve) => { setTimeout(resolve, 1000 * (answer.headers.get('Retry-After') || 1)); });
+			}
+			location.assign(link.href); // the file, or the page that says why there is none
+		} catch {
+			say('The server does not answer.');
+		}
+		link.removeAttribute('aria-busy');
+	}
+
+	document.addEventListener('click', (event) => {
+		const link = event.target.closest('a[data-archive]');
+		if (!link || event.ctrlKey || event.metaKey || event.shiftKey)
+			return;
+		event.preventDefault();
+		if (!link.ariaBusy)
+			fetchArchive(link);
+	});
+
 	// ---- messages -------------------------------------------------------------------------------
 	const messages = byId('messages');
 	let fade;

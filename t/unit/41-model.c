@@ -6,6 +6,7 @@
  * twenty times the steps.
  */
 #include "core/jobtype.h"
+#include "core/retire.h"
 #include "t/unit/jobs_fixture.h"
 
 #define STEPS 600
@@ -250,15 +251,25 @@ static void step_act(void)
 	move(k, to);
 }
 
+/* One with processes is hidden at once, and goes when they have. */
 static void step_delete(void)
 {
 	struct known *k = any();
-	struct file *files;
+	struct job_gone gone[RETIRE_JOBS_MAX];
+	struct claim c = {0};
 	size_t n;
 
 	if (!k || draw(3))
 		return;
-	OK(job_delete(db, &scope_local, k->id, &arena, &files, &n, &err));
+	OK(job_delete(db, &scope_local, k->id, &arena, gone, &err));
+	RC(RC_NOTFOUND, job_delete(db, &scope_local, k->id, &arena, gone, &err));
+	if (k->token >= 0) {
+		c.job.id = k->id;
+		memcpy(c.token, tokens[k->token % TOKENS_MAX], TOKEN_SIZE);
+		OK(end(&c, &cancelled));
+	}
+	OK(retire_take(db, &arena, gone, &n, &err));
+	assert_int_equal(n, k->token >= 0);
 	k->alive = false;
 }
 
