@@ -44,6 +44,10 @@ const browser = await chromium.launch({
 		'--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 const unwanted = [];
+// A poll under way when the page is left is aborted by the browser, and htmx reports it if it still can. Any
+// other reason for a failed fetch (a reset, an empty answer) is ours to answer for.
+const failed = [];
+let aborted = 0;
 
 // A page in a profile of its own. `expected`: console messages that the test provokes.
 export async function open(path, options = {}, expected = []) {
@@ -51,8 +55,13 @@ export async function open(path, options = {}, expected = []) {
 	const page = await context.newPage();
 	page.setDefaultTimeout(15000);
 	page.on('console', (message) => {
-		if (['error', 'warning'].includes(message.type()) && !expected.some((e) => e.test(message.text())))
-			unwanted.push(`${message.type()} on ${page.url()}: ${message.text()}`);
+		if (!['error', 'warning'].includes(message.type()) || expected.some((e) => e.test(message.text())))
+			return;
+		(/Failed to fetch/.test(message.text()) ? failed : unwanted)
+			.push(`${message.type()} on ${page.url()}: ${message.text()}`);
+	});
+	page.on('requestfailed', (request) => {
+		aborted += request.failure()?.errorText === 'net::ERR_ABORTED';
 	});
 	page.on('pageerror', (error) => unwanted.push(`error on ${page.url()}: ${error.stack}`));
 	page.on('request', (request) => {
@@ -70,6 +79,8 @@ export async function open(path, options = {}, expected = []) {
 export async function end() {
 	await browser.close();
 	rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+	if (failed.length > aborted)
+		unwanted.push(`${aborted} requests were aborted`, ...failed);
 	ok(unwanted.length === 0, 'no errors, no policy violations, no requests to other hosts', unwanted.join('\n'));
 	console.log(`1..${number}`);
 	process.exit(failures ? 1 : 0);
