@@ -13,6 +13,9 @@
 #include "processor/hearing.h"
 #include "processor/nskill.h"
 
+/* Files that a command may have in its output directory at one time. */
+#define OUTPUT_FILES_MAX 20000
+
 struct run {
 	struct arena arena;
 	struct brief brief;

@@ -9,6 +9,7 @@
 #include "processor/outputs.h"
 #include "processor/run.h"
 #include "processor/runner.h"
+#include "processor/watch.h"
 
 static enum rc send_output(void *context, const struct message_output *output, struct err *err)
 {
@@ -53,12 +54,16 @@ void run_report(struct run *r)
 	    .read_bytes = (int64_t)r->usage.ru_inblock * 512,
 	    .write_bytes = (int64_t)r->usage.ru_oublock * 512};
 	int64_t peak = *r->brief.spec.cgroup ? cgroup_peak(r->brief.spec.cgroup) : r->peak_bytes;
+	int64_t files;
 	struct err err;
 	enum rc rc = RC_OK;
 
 	if (!r->cut)
 		judge(r);
 	if (r->cause == RUN_EXIT && r->exit_code == 0) {
+		/* The watch opens directories that the command has closed to us: done once more,
+		 * what is taken does not depend on when it last looked. */
+		watch_output(r->out_dir, OUTPUT_FILES_MAX, &files);
 		rc = outputs_scan(
 		    r->out_dir, r->brief.spec.output_max_bytes, &r->log, send_output, NULL, &err);
 		if (rc == RC_LIMIT)

@@ -32,7 +32,6 @@
 #define SAMPLE_EVERY_MS 250
 #define SETUP_MS 20000     /* for bubblewrap to build the sandbox */
 #define TERM_GRACE_MS 5000 /* between SIGTERM and SIGKILL when a limit is reached */
-#define OUTPUT_FILES_MAX 20000
 
 static struct run the_run = {.out_dir = -1, .signals = -1, .init_fd = -1, .ns = {-1, -1}};
 

@@ -125,9 +125,9 @@ static void the_sandbox_holds(void **state)
 	expect_ok("perl -e 'my $c = \"x\"; ioctl(STDIN, 0x5412, $c); exit($!{EPERM} ? 0 : 1)'");
 	expect_ok("awk 'BEGIN { exit 0 }'"); /* through /etc/alternatives */
 	/* nothing but what was given */
-	expect_ok(
-	    "test \"$(env | cut -d= -f1 | sort | tr '\\n' ' ')\" = 'DROPMILL_INPUT LANG PATH PWD '"
-	    " || { env; exit 1; }");
+	expect_ok("test \"$(env | cut -d= -f1 | sort | tr '\\n' ' ')\" = 'DROPMILL_INPUT LANG OWN "
+		  "PATH PWD '"
+		  " || { env; exit 1; }");
 }
 
 static void the_network_is_there_when_allowed(void **state)
@@ -164,9 +164,10 @@ static void outputs_are_regular_files_only(void **state)
 	    "locked");
 	assert_int_equal(r->end.cause, RUN_EXIT);
 	assert_int_equal(r->end.exit_code, 0);
-	assert_int_equal(r->output_count, 2);
+	assert_int_equal(r->output_count, 3);
 	assert_string_equal(r->outputs[0].name, "d/good");
-	assert_string_equal(r->outputs[1].name, "with space & \"quotes\".txt");
+	assert_string_equal(r->outputs[1].name, "locked/f");
+	assert_string_equal(r->outputs[2].name, "with space & \"quotes\".txt");
 	assert_non_null(strstr(r->log, "\"link\" is a link"));
 	assert_non_null(strstr(r->log, "\"fifo\" is a fifo"));
 	assert_non_null(strstr(r->log, "\"sock\" is a socket"));
@@ -194,13 +195,13 @@ static void stop_ends_a_command_that_ignores_it_and_its_children(void **state)
 	int64_t asked;
 
 	(void)state;
-	begin(r,
-	    "trap '' TERM; setsid sleep 77.31 & (setsid sh -c 'trap \"\" TERM; sleep 77.32; :' &);"
-	    "echo '1% running'; sleep 77.33; sleep 77.34");
+	begin(r, "trap '' TERM; setsid sleep 7731.$OWN & (setsid sh -c 'trap \"\" TERM; sleep "
+		 "7732.$OWN; :' &);"
+		 "echo '1% running'; sleep 7733.$OWN; sleep 7734.$OWN");
 	while (!r->progress.step[0])
 		assert_true(step(r, 5000));
 	usleep(100000);
-	assert_true(processes_with("77.31") > 0);
+	assert_true(processes_with("7731.") > 0);
 	asked = clock_boot_ms();
 	assert_int_equal(message_send(r->sock, MESSAGE_STOP, &stop, sizeof stop, NULL), RC_OK);
 	finish(r);
@@ -210,7 +211,7 @@ static void stop_ends_a_command_that_ignores_it_and_its_children(void **state)
 	for (int i = 1; i < 5; i++) {
 		char mark[16];
 
-		snprintf(mark, sizeof mark, "77.3%d", i);
+		snprintf(mark, sizeof mark, "773%d.", i);
 		assert_int_equal(processes_with(mark), 0);
 	}
 	free(r);
@@ -221,10 +222,10 @@ static void children_left_behind_end_with_the_command(void **state)
 	struct run *r = new_run();
 
 	(void)state;
-	run_script(r, "setsid sleep 78.41 & sleep 78.42 & exit 0");
+	run_script(r, "setsid sleep 7841.$OWN & sleep 7842.$OWN & exit 0");
 	assert_int_equal(r->end.cause, RUN_EXIT);
 	assert_in_range(r->ms, 0, 3000);
-	assert_int_equal(processes_with("78.41") + processes_with("78.42"), 0);
+	assert_int_equal(processes_with("7841.") + processes_with("7842."), 0);
 	free(r);
 }
 
@@ -233,15 +234,14 @@ static void a_killed_runner_leaves_no_process(void **state)
 	struct run *r = new_run();
 
 	(void)state;
-	begin(r, "echo '1% running'; setsid sleep 79.51 & sleep 79.52");
+	begin(r, "echo '1% running'; setsid sleep 7951.$OWN & sleep 7952.$OWN");
 	while (!r->progress.step[0])
 		assert_true(step(r, 5000));
 	kill(r->pid, SIGKILL);
 	finish(r);
 	assert_false(r->ended);
-	for (int i = 0; i < 100 && processes_with("79.51") + processes_with("79.52"); i++)
-		usleep(10000);
-	assert_int_equal(processes_with("79.51") + processes_with("79.52"), 0);
+	settle(r);
+	assert_int_equal(processes_with("7951.") + processes_with("7952."), 0);
 	free(r);
 }
 
@@ -251,14 +251,14 @@ static void a_lost_supervisor_ends_it(void **state)
 	int status;
 
 	(void)state;
-	begin(r, "echo '1% running'; sleep 80.61");
+	begin(r, "echo '1% running'; sleep 8061.$OWN");
 	while (!r->progress.step[0])
 		assert_true(step(r, 5000));
 	close(r->sock);
 	assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
-	for (int i = 0; i < 100 && processes_with("80.61"); i++)
-		usleep(10000);
-	assert_int_equal(processes_with("80.61"), 0);
+	close(r->lock);
+	settle(r);
+	assert_int_equal(processes_with("8061."), 0);
 	free(r);
 }
 
@@ -307,10 +307,10 @@ static void a_fork_bomb_stays_inside(void **state)
 
 	(void)state;
 	r->spec.timeout_ms = 1500;
-	run_script(r, "b() { b | b & }; b; sleep 81.71");
+	run_script(r, "b() { b | b & }; b; sleep 8171.$OWN");
 	assert_true(r->ended);
 	assert_in_range(r->ms, 0, 12000);
-	assert_int_equal(processes_with("81.71"), 0);
+	assert_int_equal(processes_with("8171."), 0);
 	free(r);
 }
 
@@ -361,13 +361,13 @@ static void without_a_sandbox_it_works_too(void **state)
 
 	(void)state;
 	r->spec.sandbox = 0;
-	begin(r, "echo '50% half'; echo x > out/file || exit 1; setsid sleep 82.81 & exit 3");
+	begin(r, "echo '50% half'; echo x > out/file || exit 1; setsid sleep 8281.$OWN & exit 3");
 	finish(r);
 	assert_true(r->ended);
 	assert_int_equal(r->end.cause, RUN_EXIT);
 	if (r->end.exit_code != 3)
 		fail_msg("exit code %d: %s", r->end.exit_code, r->log);
-	assert_int_equal(processes_with("82.81"), 0);
+	assert_int_equal(processes_with("8281."), 0);
 	free(r);
 }
 

@@ -21,6 +21,7 @@
 #include "processor/runner.h"
 #include "processor/seccomp.h"
 #include "processor/stage.h"
+#include "processor/workdir.h"
 
 #define OUTPUT_LIST_MAX 32
 
@@ -74,10 +75,10 @@ static struct run *new_run(void)
 /* Start `sh -c script` on an input file called "in put.txt". */
 static void begin(struct run *r, const char *script)
 {
-	char work[100], input[160], out[160];
+	char work[100], input[160], out[160], own[32];
 	const char *argv[] = {"/bin/sh", "-c", script, NULL};
 	const char *env[] = {
-	    "PATH=/usr/bin:/bin", "DROPMILL_INPUT=/job/in/in put.txt", "LANG=C.UTF-8", NULL};
+	    "PATH=/usr/bin:/bin", "DROPMILL_INPUT=/job/in/in put.txt", "LANG=C.UTF-8", own, NULL};
 	struct sandbox_bind binds[] = {
 	    {input, "/job/in/in put.txt", false, 0, ""}, {out, "/job/out", true, 0, ""}};
 	struct err err = {0};
@@ -100,6 +101,7 @@ static void begin(struct run *r, const char *script)
 	r->lock = openat(r->work, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	log = openat(r->work, "log", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(flock(r->lock, LOCK_EX), 0);
+	snprintf(own, sizeof own, "OWN=%d", (int)getpid());
 	struct launch l = {.spec = &r->spec,
 	    .argv = argv,
 	    .env = env,
@@ -184,13 +186,16 @@ static void expect_ok(const char *script)
 	free(r);
 }
 
-/* Processes with this word among their arguments. */
-static int processes_with(const char *mark)
+/* Processes that a script of ours started with the argument `word$OWN`; another run of this
+ * program at the same time has marks of its own. */
+static int processes_with(const char *word)
 {
 	DIR *proc = opendir("/proc");
+	char mark[48];
 	int n = 0;
 
 	assert_non_null(proc);
+	snprintf(mark, sizeof mark, "%s%d", word, (int)getpid());
 	for (struct dirent *e; (e = readdir(proc));) {
 		char path[300], text[4096];
 		ssize_t len;
@@ -210,6 +215,25 @@ static int processes_with(const char *mark)
 	}
 	closedir(proc);
 	return n;
+}
+
+/* After a runner that could not wait for what it started: until the lock of its work directory is
+ * free nothing is settled, and whoever holds it for long is killed, as the supervisor does it. */
+static void settle(const struct run *r)
+{
+	char name[16];
+	int64_t owner, begun = clock_boot_ms();
+	int root = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	snprintf(name, sizeof name, "%s", strrchr(r->path, '/') + 1);
+	while (workdir_alive(root, name, &owner)) {
+		if (clock_boot_ms() - begun > 200)
+			workdir_kill(root, name);
+		if (clock_boot_ms() - begun > 30000)
+			fail_msg("something lives on in %s", r->path);
+		usleep(10000);
+	}
+	close(root);
 }
 
 #endif
