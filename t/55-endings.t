@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # A processor with a real sandbox, started by root and by an ordinary user: how jobs end, what is
-# recorded of them, and that ending one leaves nothing behind.
+# recorded of them and told on the page and by the API, and that ending one leaves nothing behind.
 use strict;
 use warnings;
 use FindBin;
@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 use Digest::SHA qw(sha256_hex);
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Dropmill::Cgi;
 use Dropmill::Process qw(alive wait_until with_text);
 use Dropmill::Processor;
 
@@ -16,6 +17,10 @@ my %script = (
 		. qq{echo '{"processed":7,"total":9,"rejected":2}' >&3\nprintf '40%% half\\r60%% more\\r'\necho all went well\n},
 	given => qq{echo '{"result":"said on three"}' >&3\necho something else\n},
 	code => "echo 'no such column: price' >&2\nexit 3\n",
+	one => "exit 1\n",
+	data => "echo 'row 7 <b>has no</b> price' >&2\nexit 65\n",
+	killed => "kill -KILL \$\$\n",
+	as_killed => "exit 137\n",
 	segv => "kill -SEGV \$\$\n",
 	later => "[ \$DROPMILL_ATTEMPT = 3 ] && echo third time && exit 0\necho 'come back' >&2\nexit 75\n",
 	never => "exit 75\n",
@@ -42,7 +47,7 @@ sub check {
 	$p->type('items', $script{items}, progress => 'items');
 	$p->type('absent', '', command => 'no-such-program {input}');
 	my $pid = $p->start;
-	my %id = map { $_ => $p->submit($_) } qw(good given code segv later never slow hungry wordy many tricks chatty items);
+	my %id = map { $_ => $p->submit($_) } qw(good given code one data killed as_killed segv later never slow hungry wordy many tricks chatty items);
 
 	my $job = $p->finished($id{good});
 	is($job->{status}, 'completed', 'completed') or diag $p->log, explain $job;
@@ -57,21 +62,30 @@ sub check {
 	is_deeply([ map { $_->{status} } @{ $job->{history} } ], [qw(pending processing completed)], 'its history');
 	is($p->finished($id{given})->{result}, 'said on three', 'a result given is preferred');
 
+	my $cgroup = $p->log =~ /limits=cgroup/;
 	my %error = (
+		one => qr/^the command ended with exit code 1$/,
+		data => qr/^the command ended with exit code 65: row 7 <b>has no<\/b> price$/,
+		killed => qr/^the command was ended by signal 9 \(Killed\)$/,
+		as_killed => qr/^the command was ended by signal 9 \(Killed\)$/,
 		code => qr/^the command ended with exit code 3: no such column: price$/,
 		segv => qr/^the command was ended by signal 11 \(Segmentation fault\)/,
 		slow => qr/^stopped after 1 s \(limit\)$/,
-		hungry => qr/^killed: used more than 64 MB$|exit code|signal/,
+		hungry => $cgroup ? qr/^killed: used more than 64 MB$/
+			: qr/^(?:killed: used more than 64 MB|the command ended with exit code 1: Out of memory!)$/,
 		wordy => qr/^stopped: wrote more than 2 MB$/,
 		many => qr/^stopped: left more than 1000 files$/,
 		never => qr/tried again \(exit code 75\).*after 2 attempts/,
 	);
+	my $web = Dropmill::Cgi->on($p);
 	for my $name (sort keys %error) {
 		$job = $p->finished($id{$name});
 		is($job->{status}, 'failed', "$name failed");
 		like($job->{error}, $error{$name}, "$name: $job->{error}");
 		is(scalar @{ $job->{outputs} }, 0, 'no outputs');
+		told($web, $job);
 	}
+	told($web, $p->job($id{good}));
 	is($p->job($id{code})->{retry_count}, 0, 'an exit code is not tried again');
 	is($p->job($id{never})->{retry_count}, 1, 'exit code 75 is, as often as attempts says');
 	like($p->job_log($p->job($id{slow})), qr/asked to stop/, 'a time limit asks first');
@@ -100,6 +114,18 @@ sub check {
 	is($p->kill_it(TERM => $pid), 0, 'SIGTERM: a clean end');
 	like($p->log, qr/limits=/, 'it says how it limits') if $ENV{HARNESS_IS_VERBOSE};
 	unlike($p->log, qr/error:|Sanitizer/, 'no errors in the log') or diag $p->log;
+}
+
+# The API and the page say the same of an ended job.
+sub told {
+	my ($web, $job) = @_;
+	my $shown = $web->request(GET => "/api/jobs/$job->{id}", accept => 'application/json')->{json}{job};
+	is_deeply([ @$shown{qw(status error error_message result)} ], [ @$job{qw(status error error result)} ], 'the API says so');
+	my $page = $web->request(GET => "/jobs/$job->{id}", accept => 'text/html')->{content};
+	my $sentence = $job->{error} // $job->{result};
+	$sentence =~ s/([&<>"'])/{ '&' => '&amp;', '<' => '&lt;', '>' => '&gt;', '"' => '&quot;', "'" => '&#39;' }->{$1}/ge;
+	like($page, qr/<span class="(?:why|result)"[^>]*>\Q$sentence\E</, 'and the page');
+	return;
 }
 
 sub cancel {

@@ -42,6 +42,12 @@ sub new {
 	return $self;
 }
 
+# On the state of a Dropmill::Processor, as its user and beside it.
+sub on {
+	my ($class, $processor) = @_;
+	return bless { dir => $processor->{dir}, owner => $$, as => $processor->{as} }, $class;
+}
+
 sub dir { return $_[0]{dir} }
 
 sub environment {
@@ -99,7 +105,7 @@ sub request {
 		if (defined $option{$name}) { $env{$key} = $option{$name} } else { delete $env{$key} }
 	}
 	$env{$_} = $param->{$_} for keys %$param;
-	my ($status, $out) = $self->spawn(\%env, $body, "$build/dropmill-web");
+	my ($status, $out) = $self->spawn(\%env, $body, @{ $self->{as} // [] }, "$build/dropmill-web");
 	die "dropmill-web: status $status: $self->{stderr}" if $status;
 	my ($head, $content) = split /\r\n\r\n/, $out, 2;
 	my %answer = (headers => {}, content => $content // '', raw => $out);

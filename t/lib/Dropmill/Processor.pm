@@ -30,7 +30,7 @@ sub new {
 	my %config = (
 		database => 'dropmill.db', store => 'store', spool => 'spool', work => 'work', secret_key => 'secret.key', log_dir => 'log',
 		run_dir => 'run', jobs_dir => 'jobs.d', scripts_dir => 'scripts', tools_dir => $build,
-		workers => 4, backoff => '50ms', %{ $option{config} // {} },
+		templates_dir => "$top/templates", public_dir => "$top/public", workers => 4, backoff => '50ms', %{ $option{config} // {} },
 	);
 	mkdir $_ or die "$_: $!" for $self->{dir}, map { "$self->{dir}/$_" } qw(jobs.d scripts spool run);
 	$self->write("$self->{dir}/dropmill.conf", join '', map { "$_ = $config{$_}\n" } sort keys %config);
