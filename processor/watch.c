@@ -16,6 +16,8 @@
 
 #define TREE_MAX 8192
 #define DEPTH_MAX 64
+/* Files without a name that are told apart; a process may have 1024 open. */
+#define UNLINKED_MAX 8192
 
 /* Whole text of a small file of /proc; bytes read, -1 if it is not there any more. */
 static ssize_t slurp(const char *path, char *text, size_t size)
@@ -178,4 +180,47 @@ int64_t watch_output(int dir, int64_t files_max, int64_t *files)
 
 	*files = 0;
 	return fd < 0 ? 0 : sum_directory(fd, 0, files_max, files);
+}
+
+/* Of one process; inodes seen before are in the list. */
+static int64_t sum_unlinked(pid_t pid, dev_t device, ino_t *seen, size_t *n)
+{
+	char path[64];
+	int64_t sum = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	if (!(dir = opendir(path)))
+		return 0;
+	for (struct dirent *e; *n < UNLINKED_MAX && (e = readdir(dir));) {
+		struct stat st;
+		size_t i = 0;
+
+		if (fstatat(dirfd(dir), e->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
+		    st.st_nlink || st.st_dev != device)
+			continue;
+		while (i < *n && seen[i] != st.st_ino)
+			i++;
+		if (i < *n)
+			continue;
+		seen[(*n)++] = st.st_ino;
+		sum += st.st_blocks * 512;
+	}
+	closedir(dir);
+	return sum;
+}
+
+int64_t watch_unlinked(pid_t root, int dir)
+{
+	static pid_t list[TREE_MAX];
+	static ino_t seen[UNLINKED_MAX];
+	size_t n = tree(root, list), seen_count = 0;
+	struct stat st;
+	int64_t sum = 0;
+
+	if (fstat(dir, &st) < 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		sum += sum_unlinked(list[i], st.st_dev, seen, &seen_count);
+	return sum;
 }

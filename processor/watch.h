@@ -17,6 +17,10 @@ int64_t watch_memory(pid_t root, int64_t limit);
  * `files_max` files. */
 int64_t watch_output(int dir, int64_t files_max, int64_t *files);
 
+/* Bytes on the disk of that directory in files without a name that descendants of `root` hold open:
+ * what was removed while it was written takes room all the same. */
+int64_t watch_unlinked(pid_t root, int dir);
+
 /* Send sig to every descendant of `root`, not to root itself; how many there were. */
 int watch_signal(pid_t root, int sig);
 
