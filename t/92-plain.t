@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Everything with JavaScript off.
+# Everything with JavaScript off; and what the watch over all pages sees.
 use strict;
 use warnings;
 use FindBin;

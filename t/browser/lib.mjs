@@ -43,31 +43,39 @@ const browser = await chromium.launch({
 	args: ['--no-sandbox', '--headless', '--disable-gpu', '--disable-quic', '--no-first-run',
 		'--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
-const unwanted = [];
-// A poll under way when the page is left is aborted by the browser, and htmx reports it if it still can. Any
-// other reason for a failed fetch (a reset, an empty answer) is ours to answer for.
-const failed = [];
-let aborted = 0;
+const watched = []; // a list per page
 
-// A page in a profile of its own. `expected`: console messages that the test provokes.
+// What should not have happened in a page, from now on. Each failed request is judged by the reason the
+// network gave: a poll under way when the page is left is aborted, and any other reason (a reset, an empty
+// answer) is ours to answer for. That an aborted poll is reported by htmx too, if it still can, tells nothing.
+export function watch(page, expected = [], origin = url) {
+	const found = [];
+	const note = (text) => expected.some((e) => e.test(text)) || found.push(`on ${page.url()}: ${text}`);
+	page.on('console', (message) => {
+		if (['error', 'warning'].includes(message.type()) && !/Failed to fetch/.test(message.text()))
+			note(`${message.type()}: ${message.text()}`);
+	});
+	page.on('requestfailed', (request) => {
+		const why = request.failure()?.errorText;
+		if (why !== 'net::ERR_ABORTED')
+			note(`${request.method()} ${request.url()} failed: ${why}`);
+	});
+	page.on('pageerror', (error) => note(`error: ${error.stack}`));
+	page.on('request', (request) => {
+		if (!request.url().startsWith(`${origin}/`) && !/^(data|blob|about):/.test(request.url()))
+			note(`request to ${request.url()}`);
+	});
+	return found;
+}
+
+export const bare = () => browser.newPage(); // one that nobody watches yet
+
+// A page in a profile of its own. `expected`: what the test provokes.
 export async function open(path, options = {}, expected = []) {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
 	const page = await context.newPage();
 	page.setDefaultTimeout(15000);
-	page.on('console', (message) => {
-		if (!['error', 'warning'].includes(message.type()) || expected.some((e) => e.test(message.text())))
-			return;
-		(/Failed to fetch/.test(message.text()) ? failed : unwanted)
-			.push(`${message.type()} on ${page.url()}: ${message.text()}`);
-	});
-	page.on('requestfailed', (request) => {
-		aborted += request.failure()?.errorText === 'net::ERR_ABORTED';
-	});
-	page.on('pageerror', (error) => unwanted.push(`error on ${page.url()}: ${error.stack}`));
-	page.on('request', (request) => {
-		if (!request.url().startsWith(`${url}/`) && !/^(data|blob|about):/.test(request.url()))
-			unwanted.push(`request to ${request.url()}`);
-	});
+	watched.push(watch(page, expected));
 	if (options.javaScriptEnabled !== false) {
 		await page.addInitScript(() => addEventListener('securitypolicyviolation',
 			(event) => console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`)));
@@ -79,8 +87,7 @@ export async function open(path, options = {}, expected = []) {
 export async function end() {
 	await browser.close();
 	rmSync(home, { recursive: true, force: true, maxRetries: 5 });
-	if (failed.length > aborted)
-		unwanted.push(`${aborted} requests were aborted`, ...failed);
+	const unwanted = watched.flat();
 	ok(unwanted.length === 0, 'no errors, no policy violations, no requests to other hosts', unwanted.join('\n'));
 	console.log(`1..${number}`);
 	process.exit(failures ? 1 : 0);

@@ -1,5 +1,7 @@
-// All of it with JavaScript off: forms, links and redirects.
-import { end, ended, is, job, ok, open, row, state, until, upload } from './lib.mjs';
+// All of it with JavaScript off: forms, links and redirects. And that the watch over the pages sees what a
+// server does to a connection.
+import { createServer } from 'node:http';
+import { bare, end, ended, is, job, ok, open, row, state, until, upload, watch } from './lib.mjs';
 
 const page = await open('/', { javaScriptEnabled: false }, [/404/]);
 is(await page.locator('.empty h2').innerText(), 'No jobs yet', 'an empty queue says so');
@@ -49,5 +51,38 @@ await page.click('#find button');
 is(await page.locator('#jobs tbody tr').count(), 1, 'search works');
 await page.goto(new URL('/jobs/99999', page.url()).href);
 is(await page.locator('.error-page .code').innerText(), '404', 'what is not there has a page that says so');
+
+// ---- the watch over all pages ------------------------------------------------------------------------
+// A page with two polls: one that the server leaves open, one that it resets, answers with nothing, or cuts off.
+const server = createServer((request, response) => {
+	if (request.url === '/')
+		return response.setHeader('Content-Type', 'text/html').end('<!doctype html><link rel="icon" href="data:,">');
+	if (request.url === '/reset')
+		return request.socket.resetAndDestroy();
+	if (request.url === '/nothing')
+		return request.socket.destroy();
+	if (request.url === '/cut')
+		return response.writeHead(200, { 'Content-Length': '9' }).write('cut', () => request.socket.destroy());
+	return null; // /open
+});
+await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+const origin = `http://127.0.0.1:${server.address().port}`;
+for (const [path, sign] of [['open', null], ['reset', /ERR_CONNECTION_RESET/], ['nothing', /ERR_EMPTY_RESPONSE/],
+	['cut', /ERR_CONTENT_LENGTH_MISMATCH|ERR_INCOMPLETE/]]) {
+	const poor = await bare();
+	const found = watch(poor, [], origin);
+	await poor.goto(origin);
+	await poor.evaluate((at) => {
+		for (const to of ['open', at])
+			fetch(to).then((answer) => answer.text()).catch((error) => console.error(String(error)));
+	}, path);
+	await until(() => found.length, sign ? 5 : 0.3);
+	await poor.goto('about:blank');
+	await poor.close();
+	ok(sign ? found.some((one) => sign.test(one)) : !found.length,
+		sign ? `it sees an answer that is ${path}` : 'a poll under way when the page is left is nothing', found);
+}
+server.closeAllConnections();
+server.close();
 
 await end();
