@@ -29,6 +29,7 @@ int cmd_config(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_job(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
+int cmd_org(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_seed(int argc, char **argv);
 int cmd_submit(int argc, char **argv);
@@ -40,7 +41,7 @@ int cmd_types_pause(int n, char **names, bool pause);
 int job_set(int argc, char **argv);
 
 /* How verbs with verbs of their own are used. */
-extern const char job_usage[], submit_usage[], types_usage[];
+extern const char job_usage[], org_usage[], submit_usage[], types_usage[];
 
 /* The configuration, loaded at the first call; ends the program with 78 if it is not valid. */
 const struct config *cli_config(void);

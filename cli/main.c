@@ -25,6 +25,7 @@ static const struct verb verbs[] = {
     {"doctor", cmd_doctor, "doctor", "whether everything is there, right and running"},
     {"job", cmd_job, job_usage, "list, show, pause, resume, cancel, retry, rm, set"},
     {"migrate", cmd_migrate, "migrate", "create the database or bring it up to date"},
+    {"org", cmd_org, org_usage, "list organisations, cap their running jobs"},
     {"render", cmd_render, "render FILE [--partials DIR] < data.json",
 	"render a Mustache template with JSON data"},
     {"seed", cmd_seed, "seed N [--pending TYPE]", NULL},
