@@ -115,7 +115,7 @@ static void thousands_of_members_are_all_found(void **state)
 /* A row like another: the same members in any order, fewer, and more, with and without an index. */
 static void a_row_is_made_like_another(void **state)
 {
-	static char keys[40][4];
+	static char keys[40][16];
 
 	(void)state;
 	for (int n = 3; n <= 40; n += 37) {

@@ -51,7 +51,7 @@ static void play_claimer(int number)
 	struct db *own;
 	int64_t worker;
 	size_t n = 0;
-	char name[16];
+	char name[32];
 
 	arena_init(&a);
 	snprintf(name, sizeof name, "claimer %d", number);
