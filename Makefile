@@ -26,7 +26,8 @@ V        ?=
 T        ?= 60
 TEST     ?=
 CPUS     := $(shell nproc 2>/dev/null || echo 2)
-JOBS     ?= $(CPUS)
+# One test more than cores: they wait about as long as they compute.
+JOBS     ?= $(shell expr $(CPUS) + 1)
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 ifeq ($(MAKELEVEL)$(filter -j% --jobs%,$(MAKEFLAGS)),0)
@@ -220,11 +221,12 @@ $(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(FCGI_A) $(PROC_A) $(TOOL_
 
 # ---- tests -----------------------------------------------------------------------------------------
 .PHONY: test asan clean
+# The high numbers first: they take longest, and none of them should be left to run alone in the end.
+TESTS = $(shell printf '%s\n' t/*.t | sort -r) $(sort $(UNITS))
 test:
 	$(Q)scripts/deps test
 	$(Q)$(MAKE) programs units
-	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP BUILD='$(BUILD)' \
-		prove -j$(JOBS) $(or $(TEST),$(sort $(UNITS)) $(sort $(wildcard t/*.t)))
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP BUILD='$(BUILD)' prove -j$(JOBS) $(or $(TEST),$(TESTS))
 
 asan:
 	$(Q)$(MAKE) BUILD=build-asan SANITIZE=address,undefined test

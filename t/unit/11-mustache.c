@@ -1,16 +1,12 @@
 /* Mustache: every rule of the language, its white space, inheritance, errors, bounds, sets and
  * lint. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "core/mustache.h"
+#include "t/unit/arena_fixture.h"
 
 struct partial {
 	const char *name, *text;
@@ -22,8 +18,6 @@ struct sample {
 	const char *text, *data, *expected;
 	struct partial partials[3];
 };
-
-static struct arena arena;
 
 static const char *attempt(const struct sample *s)
 {
@@ -464,20 +458,6 @@ static void a_folder_is_loaded_and_linted(void **state)
 			".hidden.mustache", "notes.txt"}[i]));
 	assert_int_equal(rmdir(arena_printf(&arena, "%s/job", dir)), 0);
 	assert_int_equal(rmdir(dir), 0);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_release(&arena);
-	return 0;
 }
 
 int main(void)

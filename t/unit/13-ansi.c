@@ -1,18 +1,12 @@
 /* Terminal output as runs of text: colours, lines that are written over, and bytes that are nothing
  * of the kind. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "core/str.h"
 #include "fcgi/ansi.h"
+#include "t/unit/arena_fixture.h"
 
-static struct arena arena;
 static struct ansi_page page;
 static char shown[65536];
 
@@ -199,20 +193,6 @@ static void long_lines_are_broken(void **state)
 	assert_int_equal(view_len(page.lines), 1);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_release(&arena);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,5 +203,5 @@ int main(void)
 	    cmocka_unit_test(long_lines_are_broken),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,34 +1,14 @@
 /* Job types: the files, what they accept, the argv of a run. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "core/jobtype.h"
+#include "t/unit/arena_fixture.h"
 
 #define HEAD "[job t]\ntitle = T\naccept = *\n"
-
-static struct arena arena;
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_release(&arena);
-	return 0;
-}
 
 static enum rc parse(struct jobtypes *types, const char *text, struct err *err)
 {

@@ -1,31 +1,11 @@
 /* Parameters of job types: declarations, values, and what becomes of them in a command. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "core/jobtype.h"
+#include "t/unit/arena_fixture.h"
 
 #define HEAD "[job t]\ntitle = T\naccept = *\n"
-
-static struct arena arena;
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_release(&arena);
-	return 0;
-}
 
 /* The type with these lines behind the head. */
 static struct jobtype type_of(const char *lines)

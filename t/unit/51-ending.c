@@ -1,16 +1,10 @@
 /* What becomes of a job by how its attempt ended, and in which words. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <cmocka.h>
 
 #include "core/clock.h"
 #include "core/jobtype.h"
 #include "processor/ending.h"
-
-static struct arena arena;
+#include "t/unit/arena_fixture.h"
 
 struct expected {
 	enum run_cause cause;
@@ -114,20 +108,6 @@ static void sizes_read_as_they_were_written(void **state)
 	assert_string_equal(ending_size(INT64_C(2) << 30, &arena), "2 GB");
 	assert_string_equal(ending_size(64 << 10, &arena), "64 kB");
 	assert_string_equal(ending_size(1536 << 10, &arena), "1536 kB");
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_release(&arena);
-	return 0;
 }
 
 int main(void)
