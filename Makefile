@@ -206,6 +206,8 @@ $(REPLAYS): $(BUILD)/t/replay-%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/rep
 	$(call say,LINK,$@)
 	$(link) $(FCGI_LIBS) $(ALL_LIBS)
 	$(put)
+# Never with sanitizers: helpers run inside the sandbox, which denies those their memory and ptrace.
+$(HELPERS) $(call obj,$(HELPER_C)): private override SANITIZE :=
 $(HELPERS): $(BUILD)/helper/%: $(BUILD)/obj/t/helper/%.o
 	$(call say,LINK,$@)
 	$(link)
