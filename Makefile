@@ -257,7 +257,7 @@ $(FUZZDIR)/%: $(BUILD)/obj/t/fuzz/%.o $(FCGI_A) $(PROC_A) $(TOOL_A) $(CORE_A)
 
 # ---- run -------------------------------------------------------------------------------------------
 # scripts/run becomes the supervisor, so that it is this make's own child and gets its signals.
-.PHONY: run up stop
+.PHONY: run up reload stop
 export PORT STATE LISTEN BUILD
 run:
 	$(Q)scripts/deps run
@@ -267,6 +267,8 @@ up:
 	$(Q)scripts/deps run
 	$(Q)$(MAKE) programs
 	$(Q)scripts/run --detach
+reload:
+	$(Q)scripts/run --reload
 stop:
 	$(Q)scripts/run --stop
 

@@ -14,6 +14,9 @@
  * told to stop: make waits for us after SIGINT or SIGHUP but does not pass them on. If we are
  * killed ourselves, every part gets SIGTERM by its own PDEATHSIG.
  *
+ * SIGHUP means what it means to the parts that take it (-r): it is passed on. The hang-up of our
+ * terminal, which the kernel sends, means the end.
+ *
  * The first part serves the others and is stopped when those are gone.
  */
 #include <ctype.h>
@@ -52,6 +55,7 @@ struct part {
 	const char *name;
 	char **argv;
 	int stop_signal;
+	bool reloads; /* takes SIGHUP for "read your files again" */
 	int listen_fd; /* given to the part as its standard input; -1: none */
 	enum part_state state;
 	pid_t pid; /* also its process group */
@@ -89,9 +93,10 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 __attribute__((noreturn)) static void usage(void)
 {
 	fputs("usage: dropmill-supervise [-g GRACE_SECONDS] [-p PARENT_PID] [-l LOCK_FD]\n"
-	      "           NAME [-s SOCKET] [-q] COMMAND ARG… [';' NAME …]\n"
+	      "           NAME [-s SOCKET] [-q] [-r] COMMAND ARG… [';' NAME …]\n"
 	      "  -s SOCKET  bind a unix socket and hand it to the command as standard input\n"
-	      "  -q         stop with SIGQUIT instead of SIGTERM\n",
+	      "  -q         stop with SIGQUIT instead of SIGTERM\n"
+	      "  -r         pass SIGHUP on to the command\n",
 	    stderr);
 	exit(EX_USAGE);
 }
@@ -176,6 +181,18 @@ static void stop_all(void)
 		for (int i = 0; i < parts_count; i++)
 			parts[i].due_ms = 0;
 	stopping = true;
+}
+
+/* Pass SIGHUP on; false: nobody takes it. A part that is being started reads its files anyway. */
+static bool reload_all(void)
+{
+	bool taken = false;
+	for (int i = 0; i < parts_count; i++) {
+		if (parts[i].reloads && parts[i].state == PART_RUNNING && !parts[i].due_ms)
+			kill(parts[i].pid, SIGHUP);
+		taken = taken || parts[i].reloads;
+	}
+	return taken;
 }
 
 /* The leader of a part has ended: `status` says how. Its group is emptied next. */
@@ -336,7 +353,10 @@ static void loop(void)
 				wait_ms = quiet;
 		}
 		struct timespec timeout = {wait_ms / 1000, wait_ms % 1000 * 1000000};
-		int sig = sigtimedwait(&signals, NULL, &timeout);
+		siginfo_t info;
+		int sig = sigtimedwait(&signals, &info, &timeout);
+		if (sig == SIGHUP && info.si_code != SI_KERNEL && !stopping && reload_all())
+			sig = 0;
 		if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP) {
 			if (stopping && sig == SIGINT)
 				hurry = true;
@@ -351,7 +371,7 @@ static void loop(void)
 	}
 }
 
-/* "NAME [-s SOCKET] [-q] COMMAND ARG…" up to ";" or the end; returns what follows. */
+/* "NAME [-s SOCKET] [-q] [-r] COMMAND ARG…" up to ";" or the end; returns what follows. */
 static char **part_parse(char **argv)
 {
 	if (parts_count == PARTS_MAX)
@@ -361,6 +381,8 @@ static char **part_parse(char **argv)
 	for (; *argv && **argv == '-'; argv++) {
 		if (strcmp(*argv, "-q") == 0)
 			p->stop_signal = SIGQUIT;
+		else if (strcmp(*argv, "-r") == 0)
+			p->reloads = true;
 		else if (strcmp(*argv, "-s") == 0 && argv[1])
 			p->listen_fd = listen_on(*++argv);
 		else

@@ -185,6 +185,8 @@ enum rc ini_slurp(const char *path, struct arena *a, char **text, size_t *len, s
 		(*text)[got] = '\0';
 		*len = got;
 		rc = n < 0 ? err_sys(err, "cannot read \"%s\"", path) : RC_OK;
+		if (!rc && got < room)
+			rc = err_set(err, RC_INVALID, "changed while it was read: \"%s\"", path);
 	}
 	close(fd);
 	return rc;

@@ -45,8 +45,8 @@ enum rc ini_next(struct ini *ini, struct ini_entry *out, struct err *err);
 enum rc ini_refuse(const char *file, int line, struct err *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Read a whole file of at most 1 MiB into the arena, NUL-terminated. RC_NOTFOUND, RC_SYS, RC_LIMIT.
- */
+/* Read a whole file of at most 1 MiB into the arena, NUL-terminated. RC_NOTFOUND, RC_SYS, RC_LIMIT;
+ * RC_INVALID: it became shorter meanwhile. */
 enum rc ini_slurp(const char *path, struct arena *a, char **text, size_t *len, struct err *err);
 
 #endif

@@ -206,6 +206,15 @@ static bool is_bad(const struct jobtypes *types, const char *file)
 	return false;
 }
 
+/* Whether the definition in force of this name comes from a file that has an error now. One of the
+ * same name in another directory must not take its place. */
+static bool holds(const struct jobtypes *before, const struct jobtypes *types, const char *name)
+{
+	const struct jobtype *t = jobtype_find(before, name);
+
+	return t && is_bad(types, t->file);
+}
+
 enum rc jobtype_publish(struct db *db, struct jobtypes *types, struct err *err)
 {
 	struct jobtypes before;
@@ -224,7 +233,8 @@ enum rc jobtype_publish(struct db *db, struct jobtypes *types, struct err *err)
 		rc = db_exec(db, SQL_JOBTYPE_RETIRE, DB_ARGS(DB_TEXT(t->name)), err);
 	}
 	for (size_t i = 0; rc == RC_OK && i < types->n; i++)
-		rc = publish_one(db, &types->list[i], &changed, err);
+		if (!holds(&before, types, types->list[i].name))
+			rc = publish_one(db, &types->list[i], &changed, err);
 	if (rc == RC_OK && changed)
 		rc = db_exec(db, SQL_JOBTYPE_STAMP_BUMP, DB_NO_ARGS, err);
 	arena_release(&a);

@@ -3,6 +3,7 @@
 # behind whatever ends it.
 use strict;
 use warnings;
+use Fcntl qw(O_NOCTTY O_RDWR);
 use File::Temp qw(tempdir);
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -112,6 +113,46 @@ for my $signal ('INT', 'HUP', 'TERM') {
 		ok(defined ends($make, 6), 'make has ended');
 	};
 }
+
+# A part that counts the SIGHUPs it gets.
+sub counter {
+	my ($name, $mark) = @_;
+	return ('sh', '-c', "trap 'echo $name >>$dir/hups' HUP; echo up >>$dir/up.$mark; while :; do sleep 0.05; done; $mark");
+}
+
+subtest 'SIGHUP goes to the parts that take it' => sub {
+	my ($one, $two) = map { sleeper() } 1 .. 2;
+	my $pid = start('-g', 2, 'plain', 'sh', '-c', "exec $one", ';', 'one', '-r', counter('one', 'x'), ';', 'two', '-r', counter('two', 'y'));
+	ok(wait_until(5, sub { -s "$dir/up.x" && -s "$dir/up.y" && there($one) }), 'they run');
+	my @before = sort(descendants($pid));
+	kill HUP => $pid;
+	ok(wait_until(5, sub { -e "$dir/hups" && -s "$dir/hups" == 8 }), 'both got it');
+	ok(alive($pid) && alive((there($one))[0]), 'and nothing has ended');
+	kill TERM => $pid;
+	is(ends($pid, 5), 0, 'SIGTERM ends it');
+};
+
+subtest 'a terminal that hangs up ends it all the same' => sub {
+	my $other = sleeper();
+	sysopen(my $master, '/dev/ptmx', O_RDWR | O_NOCTTY) or die "ptmx: $!";
+	my $n = pack 'i', 0;
+	ioctl($master, 0x40045431, $n) or die "unlock: $!"; # TIOCSPTLCK
+	ioctl($master, 0x80045430, $n) or die "name: $!"; # TIOCGPTN
+	my $pid = fork // die;
+	if (!$pid) {
+		close $master;
+		require POSIX;
+		POSIX::setsid();
+		open STDIN, '+<', '/dev/pts/' . unpack 'i', $n or die $!; # our terminal from now on
+		open STDERR, '>>', "$dir/log";
+		open STDOUT, '>>', "$dir/log";
+		exec($supervise, '-g', 2, 'plain', 'sh', '-c', "exec $other", ';', 'one', '-r', counter('hung', 'z')) or die;
+	}
+	ok(my $part = leader($other), 'it runs');
+	close $master;
+	is(ends($pid, 6), 0, 'it has ended');
+	ok(!alive($part), 'the part is gone');
+};
 
 subtest 'a listening socket is standard input' => sub {
 	my $pid = start('-g', 2, 'part', '-s', "$dir/sock", 'sh', '-c', 'readlink /proc/self/fd/0 >' . "$dir/stdin; exec " . sleeper());

@@ -141,6 +141,13 @@ static void slurp_says_why(void **state)
 	assert_int_equal(ini_slurp("LICENSE", &arena, &text, &len, &err), RC_OK);
 	assert_int_equal(strlen(text), len);
 	assert_true(len > 100);
+	/* A file that is shorter than it said, as one is that is being written anew. */
+	if (access("/sys/kernel/uevent_seqnum", R_OK) < 0)
+		return;
+	assert_int_equal(
+	    ini_slurp("/sys/kernel/uevent_seqnum", &arena, &text, &len, &err), RC_INVALID);
+	assert_string_equal(
+	    err.text, "changed while it was read: \"/sys/kernel/uevent_seqnum\"");
 }
 
 int main(void)

@@ -138,7 +138,15 @@ static void an_error_takes_nothing_away(void **state)
 	publish(&types);
 	assert_string_equal(in_force(), "a:1 b:3");
 	assert_int_equal(stamp(), before);
-	types.bad_count = 0;
+	/* Nor does it bring back what the file stood in front of. */
+	types = read_types(TYPE("a", "A of another directory"));
+	types.list[0].file = "/shipped/a.conf";
+	types.bad = bad;
+	types.bad_count = 1;
+	publish(&types);
+	assert_string_equal(in_force(), "a:1 b:3");
+	assert_int_equal(stamp(), before);
+	types = (struct jobtypes){0};
 	publish(&types);
 	assert_string_equal(in_force(), "");
 	assert_int_equal(stamp(), before + 1);
