@@ -196,6 +196,31 @@ static void check_types(struct db *db)
 		    published.n);
 }
 
+/* Jobs that no processor will begin, whatever else is right. */
+static void check_waiting(struct db *db)
+{
+	struct jobtypes types;
+	struct db_cursor cur;
+	struct err err;
+
+	if (jobtype_load_db(db, &cli.arena, &types, &err) != RC_OK ||
+	    db_query(db, &cur, SQL_JOBTYPE_WAITING, DB_NO_ARGS, &err) != RC_OK)
+		return;
+	while (db_next(&cur, &err) == RC_OK) {
+		const char *name = arena_strdup(&cli.arena, db_text(&cur, 0, NULL));
+		const char *hold = jobtype_hold(&types, name);
+
+		if (hold)
+			doctor_note(DOCTOR_WARN, "jobs",
+			    arena_printf(&cli.arena,
+				"see to that, or cancel them: dropmill job list --type %s --status "
+				"pending",
+				name),
+			    "%lld of type %s wait: %s", (long long)db_int(&cur, 1), name, hold);
+	}
+	db_finish(&cur);
+}
+
 static struct db *database;
 
 void doctor_state(void)
@@ -206,6 +231,8 @@ void doctor_state(void)
 	if (database)
 		check_database(database);
 	check_types(database);
+	if (database)
+		check_waiting(database);
 }
 
 /* ---- what runs

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/doorbell.h"
 #include "core/job.h"
+#include "core/jobtype.h"
 #include "core/store.h"
 #include "core/str.h"
 
@@ -162,11 +163,13 @@ struct details {
 	struct file *files;
 	struct job_event *events;
 	size_t file_count, event_count;
+	const char *waits_for; /* NULL: nothing, or its turn */
 };
 
 static enum rc read_details(const char *key, struct details *d, struct err *err)
 {
 	struct db *db = cli_db();
+	struct jobtypes types;
 	enum rc rc = job_find(db, &scope_local, key, &cli.arena, &d->job, err);
 
 	if (rc == RC_OK)
@@ -175,6 +178,12 @@ static enum rc read_details(const char *key, struct details *d, struct err *err)
 	if (rc == RC_OK)
 		rc = job_history(
 		    db, &scope_local, d->job.id, &cli.arena, &d->events, &d->event_count, err);
+	d->waits_for = NULL;
+	if (rc != RC_OK || d->job.status != JOB_PENDING || d->job.manual)
+		return rc;
+	rc = jobtype_load_db(db, &cli.arena, &types, err);
+	if (rc == RC_OK)
+		d->waits_for = jobtype_hold(&types, d->job.job_type);
 	return rc;
 }
 
@@ -192,6 +201,7 @@ static struct view *details_view(const struct details *d)
 		view_str(event, "reason", d->events[i].reason);
 		view_push(history, event);
 	}
+	view_ref(v, "waits_for", d->waits_for);
 	view_put(v, "history", history);
 	return v;
 }
@@ -223,6 +233,7 @@ static void print_details(const struct details *d)
 	printf("type      %s, version %lld\n", j->job_type, (long long)j->type_version);
 	printf("status    %s, %d%%, attempt %lld\n", job_status_name(j->status), j->progress,
 	    (long long)j->attempt);
+	print_text("waits", d->waits_for);
 	print_text("step", j->current_step);
 	print_text("error", j->error);
 	print_text("result", j->result);

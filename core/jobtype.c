@@ -70,6 +70,17 @@ static bool accept_extension(const char *ext, const char *type, const char *name
 	return strcasecmp(sub, ext + 1) == 0;
 }
 
+const char *jobtype_hold(const struct jobtypes *types, const char *name)
+{
+	const struct jobtype *t = jobtype_find(types, name);
+
+	if (!t)
+		return "its type is gone from jobs.d";
+	if (!t->available)
+		return "a program of its type is missing";
+	return t->paused ? "its type is paused" : NULL;
+}
+
 bool jobtype_accepts(const struct jobtype *t, const char *content_type, const char *name)
 {
 	for (const char **p = t->accept; *p; p++) {

@@ -108,6 +108,9 @@ struct view *jobtype_view(const struct jobtype *t, struct arena *a);
 enum rc jobtype_from_json(
     const char *json, size_t len, struct arena *a, struct jobtype *out, struct err *err);
 
+/* Why nobody begins jobs of this type, in a few words (static); NULL: nothing stands in the way. */
+const char *jobtype_hold(const struct jobtypes *types, const char *name);
+
 /* NULL: no such type. */
 const struct jobtype *jobtype_find(const struct jobtypes *types, const char *name);
 

@@ -237,6 +237,9 @@ enum rc jobtype_publish(struct db *db, struct jobtypes *types, struct err *err)
 			rc = publish_one(db, &types->list[i], &changed, err);
 	if (rc == RC_OK && changed)
 		rc = db_exec(db, SQL_JOBTYPE_STAMP_BUMP, DB_NO_ARGS, err);
+	/* Jobs that wait say why. */
+	if (rc == RC_OK && changed)
+		rc = db_exec(db, SQL_PROJECT_BUMP_ALL, DB_NO_ARGS, err);
 	arena_release(&a);
 	return rc;
 }

@@ -60,14 +60,20 @@ void file_view_texts(struct arena *a, const struct view *files)
 	}
 }
 
+void job_view_hold(struct view *v, const struct job *job, const struct jobtypes *types)
+{
+	view_ref(v, "waits_for",
+	    job->status == JOB_PENDING && !job->manual ? jobtype_hold(types, job->job_type) : NULL);
+}
+
 void job_view_page(
     struct arena *a, struct view *v, const struct job *job, const struct jobtypes *types)
 {
 	const char *url = arena_join(a, "/jobs/", job->uuid, NULL);
-	const struct jobtype *type = jobtype_find(types, job->job_type);
 	bool waits = job->status == JOB_PENDING && job->run_at > job->updated_at;
 	char text[CLOCK_ISO_SIZE];
 
+	job_view_hold(v, job, types);
 	file_view_texts(a, view_get(v, "inputs"));
 	file_view_texts(a, view_get(v, "outputs"));
 	view_str(v, "size_text", str_bytes(job->size_bytes, text));
@@ -86,7 +92,6 @@ void job_view_page(
 	/* When it becomes due it is updated, so this needs no clock. */
 	view_bool(v, "is_waiting_retry", waits && job->attempt);
 	view_bool(v, "is_delayed", waits && !job->attempt);
-	view_bool(v, "is_held", job->status == JOB_PENDING && type && type->paused);
 	if (job->started_at && job->completed_at >= job->started_at)
 		view_str(
 		    v, "duration_text", clock_words(job->completed_at - job->started_at, text));

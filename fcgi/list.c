@@ -285,9 +285,9 @@ static void put_page_members(
 	view_bool(v, "is_busy", l->busy);
 }
 
-/* With what pages add, if the types are given. Rows are made like the first. */
+/* With what pages add, if it is for one. Rows are made like the first. */
 static struct view *rows_view(
-    struct arena *a, const struct rows *rows, const struct jobtypes *types)
+    struct arena *a, const struct rows *rows, const struct jobtypes *types, bool page)
 {
 	struct view *jobs = view_list(a), *first = NULL;
 
@@ -295,8 +295,10 @@ static struct view *rows_view(
 		struct view *job = first ? view_like(a, first) : view_obj(a);
 
 		job_view_fill(a, job, &rows->page.jobs[i], rows->files, rows->file_count);
-		if (types)
+		if (page)
 			job_view_page(a, job, &rows->page.jobs[i], types);
+		else
+			job_view_hold(job, &rows->page.jobs[i], types);
 		view_push(jobs, job);
 		if (!first)
 			first = job;
@@ -309,13 +311,13 @@ enum rc list_view(struct app *app, const struct request *r, struct list *l, bool
 {
 	struct arena *a = r->arena;
 	struct view *v = view_obj(a);
-	const struct jobtypes *types = NULL;
+	const struct jobtypes *types;
 	struct rows rows;
 	enum rc rc = db_begin_read(app->db, err);
 
 	if (rc == RC_OK)
 		rc = read_rows(app, r, l, &rows, err);
-	if (rc == RC_OK && page)
+	if (rc == RC_OK)
 		rc = app_types(app, &types, err);
 	db_rollback(app->db);
 	if (rc != RC_OK)
@@ -323,7 +325,7 @@ enum rc list_view(struct app *app, const struct request *r, struct list *l, bool
 	l->busy = false;
 	for (size_t i = 0; i < rows.page.n; i++)
 		l->busy |= !job_status_final(rows.page.jobs[i].status);
-	view_put(v, "jobs", rows_view(a, &rows, page ? types : NULL));
+	view_put(v, "jobs", rows_view(a, &rows, types, page));
 	if (rows.matching < 0)
 		view_null(v, "count");
 	else

@@ -40,6 +40,8 @@ bool tag_unchanged(const struct request *r, struct response *resp, const char *t
 const char *status_label(enum job_status s);
 
 /* Members of a job that only pages need. */
+/* `waits_for`, which every answer has: what keeps a pending job from its turn, or null. */
+void job_view_hold(struct view *v, const struct job *job, const struct jobtypes *types);
 void job_view_page(
     struct arena *a, struct view *v, const struct job *job, const struct jobtypes *types);
 

@@ -54,6 +54,7 @@ enum rc job_row_html(struct app *app, struct request *r, struct response *resp,
 enum rc job_full_view(
     struct app *app, struct request *r, const struct job *job, struct view **out, struct err *err)
 {
+	const struct jobtypes *types;
 	struct job_event *events;
 	struct file *files;
 	size_t n, event_count;
@@ -61,9 +62,12 @@ enum rc job_full_view(
 
 	if (rc == RC_OK)
 		rc = job_history(app->db, &r->scope, job->id, r->arena, &events, &event_count, err);
+	if (rc == RC_OK)
+		rc = app_types(app, &types, err);
 	if (rc != RC_OK)
 		return rc;
 	*out = job_view(r->arena, job, files, n);
+	job_view_hold(*out, job, types);
 	view_put(*out, "history", job_history_view(r->arena, events, event_count));
 	view_put(*out, "attempts", job_attempts_view(app, r->arena, job, events, event_count));
 	return RC_OK;

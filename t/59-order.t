@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 use JSON::PP qw(decode_json);
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Dropmill::Cgi;
 use Dropmill::Process qw(wait_until);
 use Dropmill::Processor;
 
@@ -142,6 +143,43 @@ subtest 'an organisation is capped' => sub {
 		my ($name, $want, @args) = @$_;
 		is(($p->dropmill('org', 'set', @args))[0] >> 8, $want, "refused: $name");
 	}
+};
+
+subtest 'jobs whose type is gone, or a program of it, say why they wait' => sub {
+	my $p = Dropmill::Processor->new(@user);
+	$p->write("$p->{dir}/scripts/helper", "#!/bin/sh\n", 0755);
+	$p->type('gone', "echo fine\n");
+	$p->type('lacking', "echo fine\n", requires => 'helper');
+	my $pid = $p->start;
+	$p->dropmill('types', 'pause', 'gone', 'lacking');
+	my %id = map { $_ => queue($p, $_) } qw(gone lacking);
+	my $web = Dropmill::Cgi->on($p);
+	my $told = sub {
+		my ($type, $why) = @_;
+		my $job = $web->request(GET => "/api/jobs/$id{$type}", accept => 'application/json')->{json}{job};
+		is($job->{waits_for}, $why, "the API: $why");
+		my ($row) = grep { $_->{id} == $id{$type} } @{ $web->request(GET => '/jobs/table', accept => 'application/json')->{json}{jobs} };
+		is($row->{waits_for}, $why, 'the list');
+		like($web->request(GET => "/jobs/$id{$type}", accept => 'text/html')->{content}, qr/waits, \Q$why\E</, 'the page');
+		like(($p->dropmill('job', 'show', $id{$type}))[1], qr/^waits +\Q$why\E$/m, 'job show');
+		like(($p->dropmill('doctor'))[1], qr/1 of type $type wait: \Q$why\E\n.*job list --type $type --status pending/, 'the doctor');
+	};
+	$told->('gone', 'its type is paused');
+	my $tag = $web->request(GET => '/jobs/table', hx_request => 'true')->{headers}{'hx-ptag'};
+	unlink "$p->{dir}/jobs.d/gone.conf", "$p->{dir}/scripts/helper";
+	kill HUP => $pid;
+	ok(wait_until(10, sub { ($p->dropmill('types', 'list'))[1] !~ /^gone/m }), 'read again');
+	$p->dropmill('types', 'resume', 'gone', 'lacking');
+	isnt($web->request(GET => '/jobs/table', hx_request => 'true', hx_ptag => $tag)->{status}, 304, 'pages are told');
+	$told->('gone', 'its type is gone from jobs.d');
+	$told->('lacking', 'a program of its type is missing');
+	is($p->job($_)->{status}, 'pending', 'they wait') for values %id;
+	$p->type('gone', "echo fine\n");
+	$p->write("$p->{dir}/scripts/helper", "#!/bin/sh\n", 0755);
+	kill HUP => $pid;
+	is($p->finished($_)->{result}, 'fine', 'and run when it is back') for values %id;
+	my $job = $web->request(GET => "/api/jobs/$id{gone}", accept => 'application/json')->{json}{job};
+	ok(exists $job->{waits_for} && !defined $job->{waits_for}, 'nothing is said then');
 };
 
 done_testing();
