@@ -281,14 +281,16 @@ static enum rc begin(struct supervisor *sv, struct err *err)
 		rc = db_open(sv->cfg, &sv->db, err);
 	if (!rc)
 		try_sandbox(sv);
+	/* Before anybody can see this processor: one that is there has told what it can do, which
+	 * is what /readyz goes by. */
+	if (!rc)
+		rc = types_reload(sv, err);
 	if (!rc)
 		rc = make_worker(sv, err);
 	if (!rc)
 		rc = doorbell_open(sv->cfg, &sv->bell, &sv->bell_path, err);
 	if (!rc)
 		rc = make_loop(sv, err);
-	if (!rc)
-		rc = types_reload(sv, err);
 	if (rc)
 		return rc;
 	sv->renewed_ms = now;

@@ -17,6 +17,7 @@ my $sanitized = `nm -D $build/dropmill-processor 2>/dev/null` =~ /__asan_init/;
 
 subtest 'a service manager is told' => sub {
 	my $p = Dropmill::Processor->new;
+	$p->type('one', "exit 0\n");
 	my $path = "$p->{top}/notify";
 	my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $path) or die "$path: $!";
 	chmod 0777, $path;
@@ -30,6 +31,9 @@ subtest 'a service manager is told' => sub {
 	};
 	my $pid = $p->start(env => { NOTIFY_SOCKET => $path, WATCHDOG_USEC => 3000000 });
 	ok(wait_until(5, sub { $told->('READY=1') }), 'READY=1');
+	is($p->sql('SELECT count(*) FROM job_types t, workers w WHERE t.created_at > w.started_at'), 0,
+		'a processor that can be seen has published its types');
+	cmp_ok($p->sql('SELECT count(*) FROM job_types'), '>', 0, 'of which there are some');
 	ok(wait_until(5, sub { $told->('WATCHDOG=1') > 1 }), 'WATCHDOG=1, again and again');
 	# Somebody holds the database: a turn cannot end, so nobody is told that all is well.
 	open my $lock, '>>', "$p->{dir}/dropmill.db-cur.lock" or die $!;

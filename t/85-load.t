@@ -29,7 +29,7 @@ is($pages, scalar @slow, 'every page was answered meanwhile');
 @slow = sort { $a <=> $b } @slow;
 diag sprintf '%d pages during the load: median %.0f ms, slowest %.0f ms', $pages, 1e3 * $slow[$#slow / 2], 1e3 * $slow[-1];
 
-my $counts = wait_settled($stack, 60 + $uploads / 4);
+my $counts = wait_settled($stack, 120 + $uploads);
 ok($counts, 'everything has run') or diag $stack->log;
 is($counts->{completed}, $uploads, 'and completed');
 my %jobs = map { $_->{uuid} => $_ } jobs_all($stack);
