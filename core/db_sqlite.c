@@ -311,7 +311,7 @@ static enum rc sq_open(const struct config *cfg, bool create, void **conn, struc
 		free(c);
 		return rc;
 	}
-	code = sqlite3_open_v2(cfg->database, &c->db, flags, NULL);
+	code = sqlite3_open_v2(cfg->database, &c->db, flags, sqlite_log_layer());
 	if (code != SQLITE_OK)
 		rc = err_set(err, code_of(code), "cannot open database '%s': %s", cfg->database,
 		    c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(code));
@@ -349,6 +349,7 @@ static enum rc sq_begin(void *conn, const char *file, int line, struct err *err)
 		leave(c);
 		return sqlite_error(c, code, "cannot begin", err);
 	}
+	sqlite_log_begin(c);
 	return RC_OK;
 }
 
@@ -404,12 +405,8 @@ static void fold(struct sqlite_conn *c)
 /* The log to the disk, outside the lock: concurrent callers share what the disk does. */
 static enum rc sync_log(struct sqlite_conn *c, struct err *err)
 {
-	sqlite3_file *wal = NULL;
-	int code = sqlite3_file_control(c->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	int code = sqlite_log_sync(c);
 
-	if (code != SQLITE_OK || !wal || !wal->pMethods)
-		bug("no log to sync: code=%d", code);
-	code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 	if (code == SQLITE_OK)
 		return RC_OK;
 	c->broken = true;

@@ -1,5 +1,5 @@
 /*
- * What the two files of the SQLite engine share. Private to core/db_sqlite*.c.
+ * What the files of the SQLite engine share. Private to core/db_sqlite*.c.
  */
 #ifndef CORE_DB_SQLITE_H
 #define CORE_DB_SQLITE_H
@@ -33,6 +33,13 @@ struct sqlite_stmt {
 
 /* SQLite's code and message as ours; `what` stands before it. Notes a failed sync. */
 enum rc sqlite_error(struct sqlite_conn *c, int code, const char *what, struct err *err);
+
+/* The log file (core/db_sqlite_log.c). The name to open a database by, so that it has our log. */
+const char *sqlite_log_layer(void);
+/* A write transaction has begun: its pages go to the log in one piece. */
+void sqlite_log_begin(struct sqlite_conn *c);
+/* The log to the disk; SQLite's code. */
+int sqlite_log_sync(struct sqlite_conn *c);
 
 /* The statement functions of the engine's table, see core/db_engine.h. */
 enum rc sq_prepare(void *conn, const char *text, void **out, struct err *err);

@@ -1,7 +1,7 @@
 /*
  * A layer under SQLite that tests look through: it may stop the process at one moment of a
- * checkpoint, count and fail the syncs of the log. It becomes the default, so core/db.c runs on it
- * unchanged.
+ * checkpoint, count and fail the syncs and writes of the log. It becomes the default, so core/db.c
+ * runs on it unchanged.
  */
 #ifndef T_UNIT_SQLITE_SHIM_H
 #define T_UNIT_SQLITE_SHIM_H
@@ -14,7 +14,9 @@ static struct {
 	void (*in_checkpoint)(void);
 	/* Called at each sync of the log, in its place; its result is the sync's. */
 	int (*at_log_sync)(void);
-	/* The same for the database. */
+	/* Called at each write to the log, before it; anything but SQLITE_OK takes its place. */
+	int (*at_log_write)(int size, sqlite3_int64 offset);
+	/* The same as at_log_sync for the database. */
 	int (*at_database_sync)(void);
 } shim;
 
@@ -49,6 +51,14 @@ static inline int shim_log_sync(sqlite3_file *f, int flags)
 	return code == SQLITE_OK ? shim_own.log_methods->xSync(f, flags) : code;
 }
 
+static inline int shim_log_write(
+    sqlite3_file *f, const void *data, int size, sqlite3_int64 offset)
+{
+	int code = shim.at_log_write ? shim.at_log_write(size, offset) : SQLITE_OK;
+
+	return code == SQLITE_OK ? shim_own.log_methods->xWrite(f, data, size, offset) : code;
+}
+
 static inline int shim_open(
     sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
 {
@@ -67,6 +77,7 @@ static inline int shim_open(
 		shim_own.log_methods = f->pMethods;
 		shim_own.log = *f->pMethods;
 		shim_own.log.xSync = shim_log_sync;
+		shim_own.log.xWrite = shim_log_write;
 		f->pMethods = &shim_own.log;
 	}
 	return code;
