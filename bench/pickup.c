@@ -5,12 +5,19 @@
  *
  * Makes N jobs of a type without files, one after the other, in a state whose processor runs: each
  * is committed durably and the doorbell rung, as an upload does. Time runs from the return of the
- * commit until the claim is to be read in the database, which is looked for without a pause. Prints
- * the half and the 99th part of all, in microseconds.
+ * commit until the claim is to be read in the database. Prints the half and the 99th part of all,
+ * in microseconds.
+ *
+ * The kernel wakes the processor on the core of the one who rang, who is expected to sleep next, as
+ * a web process does. So we go to another core after that, and look there every 20 us: one who
+ * looks without a pause would keep the processor from running (p50 2.6 ms).
  */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -20,6 +27,7 @@
 
 #define GIVE_UP_US 10000000
 #define PAUSE_US 30000
+#define LOOK_EVERY_NS 20000
 
 static struct config cfg;
 static struct err err;
@@ -42,19 +50,39 @@ static enum job_status status_of(struct db *db, int64_t id)
 	return s;
 }
 
+static void go_to_core(int core)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(core, &set);
+	sched_setaffinity(0, sizeof set, &set); /* not with a single core */
+}
+
+static void wait_for_claim(struct db *db, int64_t id, int64_t since)
+{
+	const struct timespec look = {0, LOOK_EVERY_NS};
+
+	while (status_of(db, id) == JOB_PENDING) {
+		if (clock_boot_us() - since > GIVE_UP_US)
+			die(EX_SOFTWARE, "nobody claims: is a processor running?");
+		nanosleep(&look, NULL);
+	}
+}
+
 static int64_t once(struct db *db, const char *type)
 {
 	struct job_new job = {.name = "pickup", .job_type = type, .type_version = 1};
 	int64_t since, took;
 
+	go_to_core(0);
 	check(db_begin(db, &err));
 	check(job_create(db, &scope_local, &job, 1, &err));
 	check(db_commit_durable(db, &err));
 	since = clock_boot_us();
 	doorbell_ring(&cfg);
-	while (status_of(db, job.id) == JOB_PENDING)
-		if (clock_boot_us() - since > GIVE_UP_US)
-			die(EX_SOFTWARE, "nobody claims: is a processor running?");
+	go_to_core(1);
+	wait_for_claim(db, job.id, since);
 	took = clock_boot_us() - since;
 	while (!job_status_final(status_of(db, job.id))) {
 		if (clock_boot_us() - since > GIVE_UP_US)
@@ -79,6 +107,7 @@ int main(int argc, char **argv)
 	int n;
 
 	log_init("bench-pickup");
+	prctl(PR_SET_TIMERSLACK, 1);
 	if (argc != 5 || (n = atoi(argv[4])) < 1)
 		die(EX_USAGE, "usage: pickup DATABASE RUN_DIR TYPE N");
 	cfg.database = argv[1];

@@ -155,11 +155,7 @@ static int on_turn(sd_event_source *source, void *userdata)
 	(void)source;
 	if (sv->reload)
 		reload(sv);
-	if (now >= sv->clean_at) {
-		sweep_files(sv);
-		sv->clean_at = now + (recover_clean(sv) ? CLEAN_EVERY_MS : 100);
-	}
-	checks = running_check(sv);
+	/* Claims and ends first: jobs wait for those, nobody waits for what is cleared away. */
 	if (now >= sv->retry_at)
 		rc = turn_take(sv, &err);
 	if (rc) {
@@ -169,6 +165,11 @@ static int on_turn(sd_event_source *source, void *userdata)
 		sv->retry_at = 0;
 		say_alive(sv, now);
 	}
+	checks = running_check(sv);
+	if (now >= sv->clean_at) {
+		sweep_files(sv);
+		sv->clean_at = now + (recover_clean(sv) ? CLEAN_EVERY_MS : 100);
+	}
 	if (!sv->retry_at) {
 		retire_turn(sv, now);
 		packer_turn(sv, now);
@@ -176,7 +177,7 @@ static int on_turn(sd_event_source *source, void *userdata)
 	stop_step(sv, now);
 	/* What this turn began or recorded may leave more to do at once. */
 	if (!rc && !sv->retry_at &&
-	    (sv->want_claim || sv->want_states || sv->want_retire || sv->want_pack))
+	    (sv->want_claim || sv->want_states || sv->want_due || sv->want_retire || sv->want_pack))
 		poke(sv);
 	for (struct running *r = sv->list; r && !sv->retry_at; r = r->next)
 		if ((r->at.ended && !r->recorded) || (r->recorded && r->at.pid <= 0))

@@ -15,6 +15,7 @@
 #define PROGRESS_EVERY_MS 250
 /* How often to look for what nobody rang for. */
 #define SCAN_MS 1000
+#define DUE_AGAIN_MS 10
 #define SUSPEND_MS 60000
 #define RETEST_MS 10000
 #define EXIT_MS 5000
@@ -28,7 +29,7 @@ struct batch {
 	struct running *ends[BATCH_MAX], *told[BATCH_MAX];
 	enum rc end_rc[BATCH_MAX];
 	size_t end_count, told_count, outputs;
-	bool beat, sweep, lost;
+	bool beat, sweep, lost, look;
 	int64_t dead[DEAD_MAX];
 	size_t dead_count;
 	struct claim_ask ask; /* want 0: nothing is to be claimed */
@@ -63,17 +64,35 @@ static enum rc read_states(struct supervisor *sv, struct err *err)
 	return RC_OK;
 }
 
-static enum rc read_claimable(struct supervisor *sv, struct batch *b, struct err *err)
+/* What ended and waits to be recorded leaves its place to another job in the same transaction.
+ * Not where this host failed: its type, or everything, may have to be suspended first. */
+static bool places_left(const struct supervisor *sv)
+{
+	bool left = false;
+
+	for (const struct running *r = sv->list; r; r = r->next) {
+		if (!r->at.ended || r->recorded)
+			continue;
+		if (r->at.end.cause == RUN_FAULT)
+			return false;
+		left = true;
+	}
+	return left;
+}
+
+/* What to claim. If somebody rang, or there will be a commit anyway, the claim itself looks for
+ * jobs; otherwise nobody takes the write lock without having seen one. */
+static enum rc read_claimable(struct supervisor *sv, struct batch *b, bool found, struct err *err)
 {
 	int64_t room = supervisor_room(sv);
-	bool found;
-	enum rc rc;
+	enum rc rc = RC_OK;
 
 	if (room <= 0 || sv->stopping || sv->sandbox_broken)
 		return RC_OK;
 	b->ask = (struct claim_ask){.worker_id = sv->worker_id, .lease_ms = sv->cfg->lease_ms};
 	b->ask.slots = types_slots(sv, &b->arena, &b->ask.slot_count);
-	rc = claim_ready(sv->db, &b->ask, &b->arena, &found, err);
+	if (!found)
+		rc = claim_ready(sv->db, &b->ask, &b->arena, &found, err);
 	if (!rc && found)
 		b->ask.want = room < BATCH_MAX ? (size_t)room : BATCH_MAX;
 	return rc;
@@ -81,24 +100,19 @@ static enum rc read_claimable(struct supervisor *sv, struct batch *b, struct err
 
 static enum rc read_news(struct supervisor *sv, struct batch *b, int64_t now, struct err *err)
 {
-	bool scan = now >= sv->scan_at || (sv->due_at && now >= sv->due_at), waiting = false;
+	bool due = sv->want_due || (sv->due_at && now >= sv->due_at);
+	bool scan = now >= sv->scan_at, found = sv->want_claim || due || places_left(sv);
+	bool waiting = false;
 	enum rc rc = RC_OK;
-	int64_t due = 0;
 
-	b->sweep = now >= sv->sweep_at || sv->want_due;
+	b->look = scan || found;
+	b->sweep = now >= sv->sweep_at || due;
 	if (now >= sv->sweep_at)
 		rc = recover_find(sv, b->dead, DEAD_MAX, &b->dead_count, &waiting, err);
 	if (!rc && (sv->want_states || scan))
 		rc = read_states(sv, err);
-	if (!rc && (scan || sv->want_claim)) {
-		rc = claim_next_due(sv->db, &due, err);
-		/* The next scan looks again, in case somebody sets the clock meanwhile. */
-		due = due ? due - clock_wall_ms() : INT64_MAX;
-		b->sweep |= due <= 0;
-		sv->due_at = due > 0 && due <= SCAN_MS ? now + due : 0;
-	}
-	if (!rc && (scan || sv->want_claim))
-		rc = read_claimable(sv, b, err);
+	if (!rc && b->look)
+		rc = read_claimable(sv, b, found, err);
 	sv->settle_at = waiting ? now + 50 : 0;
 	return rc;
 }
@@ -254,9 +268,9 @@ static void committed(struct supervisor *sv, struct batch *b, int64_t now)
 	}
 	sv->want_states = b->lost;
 	sv->want_due = false;
-	/* What ended leaves room, what was swept may run: look again. */
-	sv->want_claim =
-	    b->end_count || b->swept || b->due || b->dead_count || b->claim_count == BATCH_MAX;
+	/* What was swept may run; what ended leaves room, unless that was claimed for already. */
+	sv->want_claim = b->swept || b->due || b->dead_count || b->claim_count == BATCH_MAX ||
+			 (b->end_count && !b->ask.want);
 	if (b->swept)
 		log_warn("leases ran out count=%" PRId64, b->swept);
 	for (size_t i = 0; i < b->end_count; i++)
@@ -270,6 +284,23 @@ static enum rc start_claimed(struct supervisor *sv, struct batch *b, struct err 
 	for (size_t i = 0; i < b->claim_count; i++)
 		running_start(sv, &b->claims[i]);
 	return b->end_count ? db_sync(sv->db, err) : RC_OK;
+}
+
+/* When the next delayed job may run, after what ready jobs wait for. Not beyond the next scan: that
+ * one looks again, in case somebody sets the clock meanwhile. */
+static enum rc look_ahead(
+    struct supervisor *sv, const struct batch *b, int64_t now, struct err *err)
+{
+	int64_t at = 0, left;
+	enum rc rc = claim_next_due(sv->db, &at, err);
+
+	left = at ? at - clock_wall_ms() : INT64_MAX;
+	/* What a sweep has just not found it finds a moment later. */
+	if (left <= 0 && b->sweep && !b->due)
+		left = DUE_AGAIN_MS;
+	sv->want_due = !rc && left <= 0;
+	sv->due_at = left > 0 && left <= SCAN_MS ? now + left : 0;
+	return rc;
 }
 
 static void retest(struct supervisor *sv, int64_t now)
@@ -305,6 +336,8 @@ enum rc turn_take(struct supervisor *sv, struct err *err)
 		rc = start_claimed(sv, &b, err);
 	if (!rc)
 		committed(sv, &b, now);
+	if (!rc && b.look)
+		rc = look_ahead(sv, &b, now, err);
 	/* Without the database nobody can renew our leases: others will run these jobs. */
 	else if (now - sv->renewed_ms > sv->cfg->lease_ms)
 		running_stop_all(sv, STOP_LOST, 0);
