@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "core/db_engine.h"
+#include "core/log.h"
 #include "core/str.h"
 
 static const struct {
@@ -327,6 +328,7 @@ enum rc db_query(struct db *db, struct db_cursor *cur, enum sql_id id, const str
 	if ((unsigned)id >= SQL_MAX)
 		bug("no such statement: %d", (int)id);
 	st = &db->stmt[id];
+	log_debug("sql %s", statements[id].name);
 	check_usable(db);
 	if (st->running)
 		bug("statement used while it runs: %s", statements[id].name);

@@ -11,7 +11,8 @@
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
-/* Name of the program in every line; borrowed, must stay valid. DROPMILL_DEBUG=1 shows debug. */
+/* Name of the program in every line; borrowed, must stay valid. DROPMILL_DEBUG=1 shows debug:
+ * every statement by its name among others. */
 void log_init(const char *program);
 
 /* Text appended to every following line, such as "req=4f…" or "job=12"; "" or NULL for none.

@@ -158,6 +158,35 @@ subtest 'a request that hangs' => sub {
 	is(stopped($pid), 0, 'stops');
 };
 
+# Open pages ask every two seconds: they must cost no more than one look at the change counter (and, where
+# there are sessions, at that).
+subtest 'what an idle poll asks the database' => sub {
+	my $pid = start(env => { DROPMILL_DEBUG => 1 });
+	ok(ready($pid, 2), 'ready');
+	my $n = 0;
+	my $asked = sub {
+		my ($uri, %param) = @_;
+		my $id = 'poll' . ++$n;
+		my $answer = ask($uri, HTTP_HX_REQUEST => 'true', %param, DROPMILL_REQUEST_ID => $id);
+		my @names = log_text() =~ /: debug: sql (\w+) req=$id$/gm;
+		return ($answer, \@names);
+	};
+	my ($first, $names) = $asked->('/jobs/table');
+	my ($tag) = $first =~ /^HX-PTag: (.+?)\r$/mi;
+	cmp_ok(scalar @$names, '>', 1, "a rendering asks for its rows (@$names)");
+	for (1 .. 8) { # whichever process answers
+		(my $same, $names) = $asked->('/jobs/table', HTTP_HX_PTAG => $tag);
+		like($same, qr/^Status: 304/, 'unchanged');
+		is_deeply($names, ['PROJECT_VERSION'], 'the change counter and nothing else');
+	}
+	$asked->('/jobs/table') for 1 .. 8;
+	(my $kept, $names) = $asked->('/jobs/table');
+	like($kept, qr/^Status: 200/, 'another page, another viewer');
+	is_deeply($names, ['PROJECT_VERSION'], 'no more for a rendering that is kept');
+	kill 'TERM', $pid;
+	is(stopped($pid), 0, 'stops');
+};
+
 subtest 'what cannot start' => sub {
 	my ($status, $out) = $web->spawn({ $web->environment, DROPMILL_TEMPLATES_DIR => '/nonexistent' }, '', "$build/dropmill-web", '-n');
 	is($status >> 8, 78, '-n finds missing templates');
