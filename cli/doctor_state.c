@@ -15,6 +15,8 @@
 #include "cli/cli.h"
 #include "cli/doctor.h"
 #include "cli/packages.h"
+#include "core/claim.h"
+#include "core/clock.h"
 #include "core/ini.h"
 #include "core/jobtype.h"
 #include "core/store.h"
@@ -238,17 +240,48 @@ void doctor_state(void)
 /* ---- what runs
  * ----------------------------------------------------------------------------------------- */
 
+/* What a processor says about itself that somebody should know. */
+static void check_about(const struct worker *w)
+{
+	struct view *about = NULL;
+	const char *warning, *limits;
+
+	if (view_parse(&cli.arena, w->about, strlen(w->about), &about, NULL) != RC_OK)
+		return;
+	warning = view_text(view_get(about, "warning"));
+	limits = view_text(view_get(about, "limits"));
+	if (warning && *warning)
+		doctor_note(view_number(view_get(about, "slots")) ? DOCTOR_WARN : DOCTOR_FAIL,
+		    "processor", "see what is said of the sandbox above; it is tried every 10 s", "%s",
+		    warning);
+	if (limits && strncmp(limits, "cgroup", 6) != 0)
+		doctor_note(DOCTOR_WARN, "processor",
+		    "give it a cgroup with the memory controller (systemd: Delegate=yes), or start "
+		    "it as root",
+		    "%s limits jobs by %s: their memory is looked at ten times a second only",
+		    w->name, limits);
+}
+
 static void check_processor(void)
 {
 	int alive = database ? cli_processors_alive() : 0;
+	struct worker *list;
+	struct err err;
+	size_t n;
 
-	if (alive)
-		doctor_note(DOCTOR_OK, "processor", NULL, "%d running", alive);
-	else
+	if (!alive) {
 		doctor_note(DOCTOR_FAIL, "processor",
 		    "start it: dropmill-processor, or make run in a checkout",
 		    "none was heard of for %lld s; jobs wait",
 		    (long long)(cli_config()->lease_ms / 1000));
+		return;
+	}
+	doctor_note(DOCTOR_OK, "processor", NULL, "%d running", alive);
+	if (worker_list(database, &cli.arena, &list, &n, &err) != RC_OK)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (clock_wall_ms() - list[i].seen_at < cli_config()->lease_ms)
+			check_about(&list[i]);
 }
 
 static bool answers(int domain, const struct sockaddr *address, socklen_t size)

@@ -100,6 +100,8 @@ enum rc claim_next_due(struct db *db, int64_t *at, struct err *err);
 enum rc worker_begin(struct db *db, const char *name, const char *host, const char *about_json,
     int64_t *id, struct err *err);
 enum rc worker_beat(struct db *db, int64_t id, int64_t running, struct err *err);
+/* What it says about itself has changed; pages are told. */
+enum rc worker_tell(struct db *db, int64_t id, const char *about_json, struct err *err);
 enum rc worker_end(struct db *db, int64_t id, struct err *err);
 
 /* A processor found dead: its leases end now, the next sweep takes its jobs back. */

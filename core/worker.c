@@ -76,6 +76,14 @@ enum rc worker_beat(struct db *db, int64_t id, int64_t running, struct err *err)
 	    DB_ARGS(DB_INT(id), DB_INT(running), DB_INT(clock_wall_ms())), err);
 }
 
+enum rc worker_tell(struct db *db, int64_t id, const char *about_json, struct err *err)
+{
+	enum rc rc =
+	    db_exec(db, SQL_WORKER_ABOUT, DB_ARGS(DB_INT(id), DB_TEXT(about_json)), err);
+
+	return rc == RC_OK ? db_exec(db, SQL_PROJECT_BUMP_ALL, DB_NO_ARGS, err) : rc;
+}
+
 enum rc worker_end(struct db *db, int64_t id, struct err *err)
 {
 	return db_exec(db, SQL_WORKER_END, DB_ARGS(DB_INT(id), DB_INT(clock_wall_ms())), err);

@@ -117,7 +117,7 @@ void host_about(const struct host *h, int64_t slots, struct buf *json)
 	arena_init(&a);
 	v = view_obj(&a);
 	view_str(v, "version", dropmill_version);
-	view_int(v, "slots", slots);
+	view_int(v, "slots", h->broken ? 0 : slots);
 	view_str(v, "sandbox", h->sandboxed ? "bubblewrap" : "none");
 	if (*h->warning)
 		view_str(v, "warning", h->warning);

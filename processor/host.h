@@ -26,7 +26,8 @@ struct host {
 	gid_t gid;
 	bool sandboxed;    /* commands run in the sandbox; otherwise sandbox = off, or auto and it
 			      fails */
-	char warning[400]; /* why there is no sandbox, for operators; "": there is */
+	bool broken;       /* it does not hold: nothing is claimed */
+	char warning[400]; /* what operators must know of the sandbox; "": nothing */
 };
 
 /* Who commands run as: drop, uid and gid. RC_INVALID: run_user is not there, or root. */

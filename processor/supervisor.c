@@ -126,7 +126,7 @@ static int64_t next_moment(const struct supervisor *sv, int64_t checks)
 {
 	int64_t at = sv->scan_at;
 	const int64_t moments[] = {sv->beat_at, sv->sweep_at, sv->clean_at, sv->due_at, checks,
-	    sv->sandbox_broken ? sv->retest_at : 0,
+	    sv->host.broken ? sv->retest_at : 0,
 	    sv->stopping && !sv->handed_back ? sv->stop_at : 0};
 
 	for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
@@ -234,43 +234,9 @@ static enum rc make_worker(struct supervisor *sv, struct err *err)
 	if (rc)
 		db_rollback(sv->db);
 	sv->host.worker_id = sv->worker_id;
+	sv->want_about = false;
 	buf_release(&about);
 	return rc;
-}
-
-/* For every page they look at, as long as this processor lives. */
-static void warn_operators(struct supervisor *sv, const char *why)
-{
-	char host[65] = "";
-
-	gethostname(host, sizeof host - 1);
-	snprintf(sv->host.warning, sizeof sv->host.warning,
-	    "No sandbox on %s: commands run with all rights of their user (%.250s)", host, why);
-}
-
-/* Whether the sandbox holds, and what that means by the configuration. */
-static void try_sandbox(struct supervisor *sv)
-{
-	struct err err;
-
-	if (!sv->host.sandboxed) {
-		log_warn("sandbox = off: commands run with all rights of their user");
-		warn_operators(sv, "sandbox = off");
-		return;
-	}
-	if (!host_test_sandbox(&sv->host, &err))
-		return;
-	if (sv->cfg->sandbox == SANDBOX_AUTO) {
-		log_error("%s", err.text);
-		log_error("sandbox = auto: commands run WITHOUT a sandbox, with all rights of "
-			  "their user");
-		sv->host.sandboxed = false;
-		warn_operators(sv, err.text);
-		return;
-	}
-	log_error("nothing is claimed: %s", err.text);
-	sv->sandbox_broken = true;
-	sv->retest_at = clock_boot_ms() + 10000;
 }
 
 static enum rc begin(struct supervisor *sv, struct err *err)
@@ -281,7 +247,7 @@ static enum rc begin(struct supervisor *sv, struct err *err)
 	if (!rc)
 		rc = db_open(sv->cfg, &sv->db, err);
 	if (!rc)
-		try_sandbox(sv);
+		guard_begin(sv);
 	/* Before anybody can see this processor: one that is there has told what it can do, which
 	 * is what /readyz goes by. */
 	if (!rc)

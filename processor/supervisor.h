@@ -44,7 +44,6 @@ struct supervisor {
 	struct arena types_arena, past_arena;
 	struct jobtypes types, past; /* in force; versions that jobs were made with before */
 	struct suspension suspended[SUSPENSIONS_MAX];
-	bool sandbox_broken; /* nothing is claimed */
 
 	sd_event *event;
 	sd_event_source *timer, *turn;
@@ -53,7 +52,7 @@ struct supervisor {
 	int64_t workers;
 
 	/* What the next turn has to do. */
-	bool want_claim, want_states, want_due, want_retire, want_pack, reload;
+	bool want_claim, want_states, want_due, want_retire, want_pack, want_about, reload;
 	/* Moments on the boot clock; 0: not set. */
 	int64_t scan_at, beat_at, sweep_at, clean_at, retest_at, retry_at, alive_at, settle_at;
 	int64_t due_at; /* a delayed job may run, before the next scan */
@@ -103,6 +102,15 @@ enum rc types_of(
 /* The slots of a claim, in the arena. */
 struct claim_slot *types_slots(struct supervisor *sv, struct arena *a, size_t *n);
 void types_suspend(struct supervisor *sv, const char *job_type, int64_t ms);
+
+/* ---- processor/guard.c ---- */
+
+/* Try the sandbox at the start, and decide by the configuration what its lack means. */
+void guard_begin(struct supervisor *sv);
+/* Whether it holds, after a job could not be run: tries it. Without a sandbox: true. */
+bool guard_holds(struct supervisor *sv);
+/* Try a broken one again when it is time. */
+void guard_turn(struct supervisor *sv, int64_t now);
 
 /* ---- processor/recover.c ---- */
 

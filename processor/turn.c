@@ -17,7 +17,6 @@
 #define SCAN_MS 1000
 #define DUE_AGAIN_MS 10
 #define SUSPEND_MS 60000
-#define RETEST_MS 10000
 #define EXIT_MS 5000
 #define DEAD_MAX 32
 /* Rows of one transaction, so that it stays short. */
@@ -87,7 +86,7 @@ static enum rc read_claimable(struct supervisor *sv, struct batch *b, bool found
 	int64_t room = supervisor_room(sv);
 	enum rc rc = RC_OK;
 
-	if (room <= 0 || sv->stopping || sv->sandbox_broken)
+	if (room <= 0 || sv->stopping || sv->host.broken)
 		return RC_OK;
 	b->ask = (struct claim_ask){.worker_id = sv->worker_id, .lease_ms = sv->cfg->lease_ms};
 	b->ask.slots = types_slots(sv, &b->arena, &b->ask.slot_count);
@@ -166,6 +165,19 @@ static enum rc write_beat(struct supervisor *sv, struct batch *b, struct err *er
 	return rc;
 }
 
+/* What is to be known of us has changed. */
+static enum rc write_about(struct supervisor *sv, struct err *err)
+{
+	struct buf about;
+	enum rc rc;
+
+	buf_init(&about);
+	host_about(&sv->host, sv->workers, &about);
+	rc = worker_tell(sv->db, sv->worker_id, about.data, err);
+	buf_release(&about);
+	return rc;
+}
+
 static enum rc write_all(struct supervisor *sv, struct batch *b, struct err *err)
 {
 	enum rc rc = RC_OK;
@@ -184,6 +196,8 @@ static enum rc write_all(struct supervisor *sv, struct batch *b, struct err *err
 	}
 	if (!rc && b->beat)
 		rc = write_beat(sv, b, err);
+	if (!rc && sv->want_about)
+		rc = write_about(sv, err);
 	for (size_t i = 0; i < b->dead_count && !rc; i++)
 		rc = worker_expire(sv->db, b->dead[i], err);
 	if (!rc && b->sweep)
@@ -198,7 +212,7 @@ static enum rc write_batch(struct supervisor *sv, struct batch *b, struct err *e
 	enum rc rc;
 
 	if (!b->end_count && !b->told_count && !b->beat && !b->sweep && !b->dead_count &&
-	    !b->ask.want)
+	    !b->ask.want && !sv->want_about)
 		return RC_OK;
 	rc = db_begin(sv->db, err);
 	if (!rc)
@@ -216,16 +230,10 @@ static enum rc write_batch(struct supervisor *sv, struct batch *b, struct err *e
  * does; otherwise it is this type that does not run here. */
 static void host_failed(struct supervisor *sv, const struct attempt *at)
 {
-	struct err err;
-
 	log_error("this host could not run a job: %s type=%s job=%" PRId64, at->end.last_error,
 	    at->job_type, at->job_id);
-	if (sv->host.sandboxed && !sv->sandbox_broken && host_test_sandbox(&sv->host, &err)) {
-		sv->sandbox_broken = true;
-		sv->retest_at = clock_boot_ms() + RETEST_MS;
-		log_error("nothing is claimed any more: %s", err.text);
+	if (!guard_holds(sv))
 		return;
-	}
 	types_suspend(sv, at->job_type, SUSPEND_MS);
 	log_error("no job of this type is claimed for a minute type=%s", at->job_type);
 }
@@ -266,6 +274,7 @@ static void committed(struct supervisor *sv, struct batch *b, int64_t now)
 		log_warn("a processor died, its jobs are taken back worker=%" PRId64, b->dead[i]);
 		worker_unlock(sv->host.work, b->dead[i]);
 	}
+	sv->want_about = false;
 	sv->want_states = b->lost;
 	sv->want_due = false;
 	/* What was swept may run; what ended leaves room, unless that was claimed for already. */
@@ -303,29 +312,13 @@ static enum rc look_ahead(
 	return rc;
 }
 
-static void retest(struct supervisor *sv, int64_t now)
-{
-	struct err err;
-
-	if (!sv->sandbox_broken || now < sv->retest_at)
-		return;
-	sv->retest_at = now + RETEST_MS;
-	if (host_test_sandbox(&sv->host, &err)) {
-		log_error("nothing is claimed: %s", err.text);
-		return;
-	}
-	log_info("the sandbox holds again");
-	sv->sandbox_broken = false;
-	sv->want_claim = true;
-}
-
 enum rc turn_take(struct supervisor *sv, struct err *err)
 {
 	int64_t now = clock_boot_ms();
 	struct batch b = {0};
 	enum rc rc;
 
-	retest(sv, now);
+	guard_turn(sv, now);
 	arena_init(&b.arena);
 	rc = read_news(sv, &b, now, err);
 	if (!rc) {

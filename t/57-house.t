@@ -9,6 +9,7 @@ use IO::Socket::UNIX;
 use Socket qw(SOCK_DGRAM);
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Dropmill::Cgi;
 use Dropmill::Process qw(alive descendants wait_until with_text);
 use Dropmill::Processor;
 
@@ -147,6 +148,18 @@ SKIP: {
 			my $job = $p->job($id);
 			is($job->{status}, 'pending', 'and claims nothing');
 			is($p->sql("SELECT attempt FROM jobs WHERE id = $id"), 0, 'not once');
+			my $web = Dropmill::Cgi->on($p);
+			my $bar = sub { $web->request(GET => '/', accept => 'text/html')->{content} =~ m{<p class="warning" role="note">(.*?)</p>} ? $1 : '' };
+			like($bar->(), qr/^No job is begun on \S+: commands cannot be put into the sandbox \(/, 'operators see it on every page');
+			like(($p->dropmill('doctor'))[1], qr/^fail +processor +No job is begun on \S+: /m, 'and the doctor says so');
+			if (!defined $user) {
+				my $tag = $web->request(GET => '/jobs/table', hx_request => 'true')->{headers}{'hx-ptag'};
+				is(system('nsenter', '-t', $pid, '-m', 'umount', '/usr/bin/bwrap'), 0, 'mended');
+				is($p->finished($id)->{result}, 'fine', 'the job runs by itself');
+				is($bar->(), '', 'and the warning is gone');
+				unlike(($p->dropmill('doctor'))[1], qr/No job is begun/, 'from the doctor too');
+				isnt($web->request(GET => '/jobs/table', hx_request => 'true', hx_ptag => $tag)->{status}, 304, 'pages are told');
+			}
 			$p->kill_it(TERM => $pid);
 			($p, $as) = broken('auto', $user);
 			$pid = $p->start;
@@ -155,6 +168,9 @@ SKIP: {
 			is($p->finished($p->submit('good'))->{result}, 'fine', 'and runs jobs');
 			like($p->sql('SELECT about FROM workers'), qr/"warning":"No sandbox on \S+: commands run with all rights/,
 				'and tells the operators');
+			like(Dropmill::Cgi->on($p)->request(GET => '/jobs/' . $p->sql('SELECT MAX(id) FROM jobs'), accept => 'text/html')->{content},
+				qr/<p class="warning" role="note">No sandbox on /, 'on every page');
+			like(($p->dropmill('doctor'))[1], qr/^warn +processor +No sandbox on \S+: /m, 'and by the doctor');
 			$p->kill_it(TERM => $pid);
 		};
 	}
