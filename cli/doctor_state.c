@@ -252,8 +252,7 @@ static void check_about(const struct worker *w)
 	limits = view_text(view_get(about, "limits"));
 	if (warning && *warning)
 		doctor_note(view_number(view_get(about, "slots")) ? DOCTOR_WARN : DOCTOR_FAIL,
-		    "processor", "see what is said of the sandbox above; it is tried every 10 s", "%s",
-		    warning);
+		    "processor", "see what is said of the sandbox above", "%s", warning);
 	if (limits && strncmp(limits, "cgroup", 6) != 0)
 		doctor_note(DOCTOR_WARN, "processor",
 		    "give it a cgroup with the memory controller (systemd: Delegate=yes), or start "

@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/job_record.h"
+#include "core/jobtype.h"
 
 #define SWEEP_MAX 200
 #define CRASHES_MAX 3 /* runners a job may take down before it is quarantined */
@@ -200,9 +201,24 @@ enum rc claim_end(
 }
 
 struct expired {
-	int64_t job_id;
-	char token[TOKEN_SIZE];
+	int64_t job_id, type_version;
+	char token[TOKEN_SIZE], job_type[128];
 };
+
+/* Whether its type, as it was when the job was made, has a lost run begun again. One that nobody
+ * published says nothing against it. */
+static enum rc lost_is_retried(struct db *db, const struct expired *x, bool *yes, struct err *err)
+{
+	struct jobtype type;
+	struct arena a;
+	enum rc rc;
+
+	arena_init(&a);
+	rc = jobtype_load_version(db, x->job_type, x->type_version, &a, &type, err);
+	*yes = rc == RC_NOTFOUND || (rc == RC_OK && type.retry_on & (RETRY_LOST | RETRY_ANY));
+	arena_release(&a);
+	return rc == RC_NOTFOUND ? RC_OK : rc;
+}
 
 static enum rc sweep_leases(struct db *db, int64_t backoff_ms, int64_t *n, struct err *err)
 {
@@ -216,7 +232,9 @@ static enum rc sweep_leases(struct db *db, int64_t backoff_ms, int64_t *n, struc
 		return rc;
 	while (count < SWEEP_MAX && (rc = db_next(&cur, err)) == RC_OK) {
 		list[count].job_id = db_int(&cur, 0);
-		snprintf(list[count++].token, TOKEN_SIZE, "%s", db_text(&cur, 1, NULL));
+		snprintf(list[count].token, TOKEN_SIZE, "%s", db_text(&cur, 1, NULL));
+		snprintf(list[count].job_type, sizeof list->job_type, "%s", db_text(&cur, 2, NULL));
+		list[count++].type_version = db_int(&cur, 3);
 	}
 	db_finish(&cur);
 	if (rc != RC_OK && rc != RC_DONE)
@@ -234,7 +252,13 @@ static enum rc sweep_leases(struct db *db, int64_t backoff_ms, int64_t *n, struc
 		    .write_bytes = -1,
 		    .log_bytes = -1,
 		};
+		bool again;
 
+		rc = lost_is_retried(db, &list[i], &again, err);
+		if (rc != RC_OK)
+			return rc;
+		if (!again)
+			end.action = JOB_FAIL;
 		rc = claim_end(db, list[i].job_id, list[i].token, &end, err);
 		if (rc != RC_OK && rc != RC_NOTFOUND)
 			return rc;

@@ -110,10 +110,13 @@ sub killed_runner {
 
 sub killed_processor {
 	my ($user) = @_;
-	my $p = processor($user, config => { workers => 2 });
+	my $p = processor($user, config => { workers => 4 });
+	$p->type('once', "echo '1% running'\nsleep 4444\n", attempts => 3, retry_on => 'tempfail');
 	my $pid = $p->start;
 	my @id = map { $p->submit('waits') } 1 .. 2;
-	ok($p->step($_, qr/running/), "job $_ runs") for @id;
+	my @once = map { $p->submit('once') } 1 .. 2;
+	ok($p->step($_, qr/running/), "job $_ runs") for @id, @once;
+	$p->dropmill('job', 'pause', $once[1]);
 	my @all = descendants($pid);
 	cmp_ok(scalar @all, '>=', 6, 'runners, sandboxes, commands');
 	$p->kill_it(KILL => $pid);
@@ -129,6 +132,13 @@ sub killed_processor {
 		ends_once($p, $job, 'killed processor');
 	}
 	cmp_ok(time - $start, '<', 15, 'within 15 s');
+	for my $id (@once) {
+		my $job = $p->finished($id);
+		is($job->{status}, 'failed', 'one whose type does not retry what was lost is not run again');
+		is($job->{attempt}, 1, 'not once');
+		is($job->{error}, 'its processor died or stopped answering', 'and says why');
+		ends_once($p, $job, 'retry_on = tempfail');
+	}
 	ok(wait_until(10, sub { !$p->leftovers }), 'work directories of the dead are removed');
 	is($p->sql('SELECT count(*) FROM jobs WHERE lease_token IS NOT NULL'), 0, 'no lease is left');
 	$p->kill_it(TERM => $pid);
