@@ -17,6 +17,11 @@
 
 #define PREFIX "params."
 
+static bool is_about(const struct options *o, const char *field)
+{
+	return o->field && strcmp(o->field, field) == 0;
+}
+
 /* What was given for a parameter, if it may be shown again; else its default. */
 static const char *shown_value(const struct param *p, const struct options *o)
 {
@@ -77,7 +82,7 @@ static struct view *field_view(struct arena *a, const struct param *p, const str
 	};
 	const char *name = arena_printf(a, PREFIX "%s", p->name), *value = shown_value(p, o);
 	const char *id = arena_printf(a, "param-%s", p->name);
-	bool wrong = o->field && strcmp(o->field, name) == 0;
+	bool wrong = is_about(o, name);
 	struct view *v = view_obj(a);
 	bool yes = false;
 
@@ -98,8 +103,7 @@ static struct view *field_view(struct arena *a, const struct param *p, const str
 	return v;
 }
 
-/* Value for the accept attribute of a file field: "" for a type that takes anything. */
-static const char *accept_text(struct arena *a, const struct jobtype *t)
+const char *options_accept(struct arena *a, const struct jobtype *t)
 {
 	const char *out = "";
 
@@ -111,12 +115,24 @@ static const char *accept_text(struct arena *a, const struct jobtype *t)
 	return out;
 }
 
+struct view *options_more_view(struct arena *a, const struct options *o)
+{
+	struct view *v = view_obj(a);
+
+	view_ref(v, "priority", o->priority);
+	view_ref(v, "priority_error", is_about(o, "priority") ? o->sentence : NULL);
+	view_ref(v, "run_at", o->run_at);
+	view_ref(v, "run_at_error", is_about(o, "run_at") ? o->sentence : NULL);
+	view_bool(v, "is_open", o->priority || o->run_at);
+	return v;
+}
+
 struct view *options_view(struct arena *a, const struct jobtype *type, const struct options *o)
 {
 	static const struct jobtype any;
 	const struct jobtype *t = type ? type : &any;
 	struct view *v = view_obj(a), *fields = view_list(a);
-	bool beside = false;
+	bool beside = is_about(o, "priority") || is_about(o, "run_at");
 
 	for (size_t i = 0; i < t->params.n; i++) {
 		struct view *field = field_view(a, &t->params.list[i], o);
@@ -127,8 +143,9 @@ struct view *options_view(struct arena *a, const struct jobtype *type, const str
 	view_ref(v, "type_name", type ? t->name : "");
 	view_ref(v, "type_title", t->title);
 	view_ref(v, "type_description", t->description && *t->description ? t->description : NULL);
-	view_ref(v, "accept", accept_text(a, t));
+	view_ref(v, "accept", options_accept(a, t));
 	view_bool(v, "is_many", t->many);
+	view_bool(v, "is_paused", t->paused);
 	view_bool(v, "has_fields", t->params.n > 0);
 	view_put(v, "fields", fields);
 	view_ref(v, "form_error", beside ? NULL : o->sentence);

@@ -11,11 +11,18 @@
 struct options {
 	const struct param_given *given;
 	size_t n;
-	const char *field, *sentence; /* field may be one that the form does not have */
+	const char *field, *sentence;  /* field may be one that the form does not have */
+	const char *priority, *run_at; /* of "More options", as they were written; NULL: not set */
 };
 
 /* The view of docs/VIEWS.md. type NULL: the file decides, so there are no fields. */
 struct view *options_view(struct arena *a, const struct jobtype *type, const struct options *o);
+
+/* The options that every type has. */
+struct view *options_more_view(struct arena *a, const struct options *o);
+
+/* Value for the accept attribute of a file field: "" for a type that takes anything. */
+const char *options_accept(struct arena *a, const struct jobtype *type);
 
 /* The values of "params.NAME=…" in the request's query; list and texts in its arena. */
 void options_from_query(const struct request *r, struct options *out);

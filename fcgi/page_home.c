@@ -24,6 +24,9 @@ static struct view *types_view(
 		view_ref(v, "name", t->name);
 		view_ref(v, "title", t->title ? t->title : t->name);
 		view_ref(v, "description", t->description);
+		view_ref(v, "accept", options_accept(a, t));
+		view_bool(v, "is_default", t->by_default);
+		view_bool(v, "is_paused", t->paused);
 		view_bool(v, "is_chosen", t == chosen);
 		view_push(list, v);
 	}
@@ -46,6 +49,7 @@ static enum rc answer(struct app *app, struct request *r, struct list *l,
 	page_view(app, r, v, "Jobs", l->busy && !type && !o->sentence ? REFRESH_SECONDS : 0);
 	view_str(v, "nonce", token_new(nonce));
 	view_put(v, "types", types_view(r->arena, types, type));
+	view_put(v, "more", options_more_view(r->arena, o));
 	view_put(v, "form", options_view(r->arena, type, o));
 	view_int(v, "upload_max", app->cfg->upload_max_bytes);
 	view_str(v, "upload_max_text", str_bytes(app->cfg->upload_max_bytes, size));

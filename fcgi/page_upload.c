@@ -275,7 +275,9 @@ static enum rc form_again(struct app *app, struct request *r, const struct uploa
 	struct options o = {.given = up->given,
 	    .n = up->given_count,
 	    .field = resp->why.field,
-	    .sentence = arena_strdup(r->arena, err->text)};
+	    .sentence = arena_strdup(r->arena, err->text),
+	    .priority = request_text(r, "priority"),
+	    .run_at = request_text(r, "run_at")};
 	const struct jobtypes *types;
 	enum rc rc = app_types(app, &types, err);
 

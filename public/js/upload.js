@@ -7,6 +7,9 @@
 //
 // Every file has one Idempotency-Key for all its attempts, so a retry after a broken connection never
 // makes a second job.
+//
+// The browser guesses what a file is by its name. Where that guess can be trusted, types that will not take
+// what is waiting say so in the list and cannot be chosen; all else is the server's word.
 'use strict';
 (() => {
 	const byId = (id) => document.getElementById(id);
@@ -25,6 +28,9 @@
 	const panel = () => byId('options');
 	const fields = () => [...panel().querySelectorAll('[name^="params."]')];
 	const takes_many = () => panel().dataset.many !== undefined;
+	const more = byId('more');
+	const more_fields = [byId('priority'), byId('run_at')];
+	const wanted = () => fields().length > 0 || more.open; // something may be filled in first
 
 	// ---- words ----------------------------------------------------------------------------------
 	function size(bytes) {
@@ -70,6 +76,11 @@
 	// A copy of what is filled in, with the type in front.
 	function filled_in() {
 		const data = [['type', panel().dataset.type]];
+		const at = new Date(byId('run_at').value);
+		if (byId('priority').value)
+			data.push(['priority', byId('priority').value]);
+		if (!isNaN(at))
+			data.push(['run_at', at.toISOString()]);
 		for (const [name, value] of new FormData(form))
 			if (name.startsWith('params.') && !(value instanceof File && !value.name))
 				data.push([name, value]);
@@ -78,9 +89,10 @@
 
 	// The sentence about a field stands beside it until that is changed; false: there is no such field.
 	function blame(name, sentence) {
-		const field = fields().find((one) => one.name === name && one.type !== 'hidden');
+		const field = [...fields(), ...more_fields].find((one) => one.name === name && one.type !== 'hidden');
 		if (!field)
 			return false;
+		more.open ||= more.contains(field);
 		field.setAttribute('aria-invalid', 'true');
 		byId(`${field.id}-error`).textContent = sentence;
 		field.focus();
@@ -88,20 +100,74 @@
 	}
 
 	form.addEventListener('input', (event) => {
-		if (event.target.name?.startsWith('params.') && event.target.ariaInvalid) {
+		if (event.target.ariaInvalid) {
 			event.target.removeAttribute('aria-invalid');
 			byId(`${event.target.id}-error`).textContent = '';
 		}
 	});
+
+	// More options: a time by the viewer's clock. What is set is said when they are closed again.
+	byId('run_at').type = 'datetime-local';
+	function say_more() {
+		const at = new Date(byId('run_at').value);
+		const said = [byId('priority').value && `priority ${byId('priority').value}`,
+			!isNaN(at) && `from ${at.toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })}`];
+		byId('more-said').textContent = more.open ? '' : said.filter(Boolean).join(', ');
+	}
+	more.addEventListener('toggle', say_more);
+	form.addEventListener('invalid', (event) => { more.open ||= more.contains(event.target); }, true);
+
+	// ---- what a type takes ----------------------------------------------------------------------
+	const accepts = (option) => (option.dataset.accept || '').split(',').filter(Boolean);
+	const fits = (word, file) => (word.startsWith('.') ? file.name.toLowerCase().endsWith(word.toLowerCase())
+		: word === file.type || (word.endsWith('/*') && file.type.startsWith(word.slice(0, -1))));
+	// Pictures and sound go by the same names everywhere, but for these, which may as well be text.
+	const media = (type) => /^(image|audio|video|font)\//.test(type) && !/^(image\/svg|video\/mp2t)/.test(type);
+
+	// Whether a type will not take a file, for certain. An extension counts only where its file is no medium.
+	function refuses(option, file) {
+		const words = accepts(option);
+		const types = words.filter((word) => !word.startsWith('.'));
+		if (!words.length || !file.type || words.some((word) => fits(word, file)))
+			return false;
+		const family = file.type.split('/')[0];
+		return !types.some((type) => type.startsWith(`${family}/`))
+			&& (media(file.type) || (types.length > 0 && types.every(media)));
+	}
+
+	const kind = (file) => file.name.match(/\.[^. ]{1,12}$/)?.[0] || 'this kind of file';
+	const chosen = () => byId('type').selectedOptions[0];
+
+	// The list of types says which of them will not do for what waits, and what the file would lead to.
+	function mark_types() {
+		const files = items.filter((item) => item.state === 'held' || item.misfit).flatMap((item) => item.files);
+		const likely = new Set();
+		for (const option of byId('type').options) {
+			option.dataset.title ||= option.textContent;
+			const misfit = files.find((file) => refuses(option, file));
+			option.disabled = Boolean(misfit) && !option.selected;
+			option.textContent = option.dataset.title + (misfit ? `, not for ${kind(misfit)}` : '');
+			if (option.dataset.default !== undefined
+				&& files.length && files.every((file) => accepts(option).some((word) => fits(word, file))))
+				likely.add(option.dataset.title);
+		}
+		if (likely.size === 1)
+			byId('type').options[0].textContent += `: ${[...likely][0]}`;
+	}
 
 	// Another type has been chosen: the file dialog offers what it takes, and what waits goes with it. Files
 	// that came between the choice and its options go at once if there are none to fill in.
 	function chosen_type() {
 		form.dataset.type = panel().dataset.type;
 		byId('files').accept = panel().dataset.accept;
+		for (const item of items.filter((one) => one.misfit && !refuses(chosen(), one.files[0]))) {
+			item.misfit = false;
+			item.eager = true;
+			turn(item, 'held', size(item.size));
+		}
 		for (const item of all('held')) {
 			item.type = panel().dataset.type;
-			if (item.eager && !fields().length) {
+			if (item.eager && !wanted()) {
 				item.options = filled_in();
 				turn(item, 'waiting', size(item.size));
 			}
@@ -147,11 +213,17 @@
 
 	function add(files) {
 		const late = byId('type').value !== panel().dataset.type; // its options are on their way
-		const held = late || fields().length > 0;
+		const held = late || wanted();
 		let joint = takes_many() && all('held').find((item) => item.type === panel().dataset.type);
 		for (const file of files) {
 			if (file.size === 0 || file.size > limit) {
 				turn(make([file]), 'refused', file.size ? too_large : 'it is empty');
+				continue;
+			}
+			if (refuses(chosen(), file)) {
+				const item = make([file]);
+				item.misfit = true; // until another type is chosen
+				turn(item, 'refused', `${chosen().dataset.title} does not take ${kind(file)}`);
 				continue;
 			}
 			if (joint) {
@@ -199,12 +271,12 @@
 		next();
 	}
 
-	// One file without options is the raw body of a PUT, which the server need not copy.
+	// One file without parameters is the raw body of a PUT, which the server need not copy.
 	function open(item, xhr) {
-		if (item.files.length === 1 && item.options.length < 2) {
+		if (item.files.length === 1 && !item.options.some(([name]) => name.startsWith('params.'))) {
 			const name = new TextDecoder().decode(new TextEncoder().encode(item.files[0].name)); // no half characters
-			const query = item.type ? `?type=${encodeURIComponent(item.type)}` : '';
-			xhr.open('PUT', `/jobs/upload/${encodeURIComponent(name)}${query}`);
+			const query = new URLSearchParams(item.options.filter(([, value]) => value));
+			xhr.open('PUT', `/jobs/upload/${encodeURIComponent(name)}${query.size ? `?${query}` : ''}`);
 			xhr.setRequestHeader('Content-Type', 'application/octet-stream');
 			return item.files[0];
 		}
@@ -264,6 +336,7 @@
 	function next() {
 		for (const item of all('waiting').slice(0, Math.max(0, AT_ONCE - all('sending').length)))
 			send(item);
+		mark_types();
 		summary();
 	}
 
@@ -318,6 +391,7 @@
 			item.xhr?.abort();
 			item.row.remove();
 		}
+		mark_types();
 		summary();
 	}
 

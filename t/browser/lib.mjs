@@ -2,8 +2,10 @@
 // have happened in them (errors, refusals of the Content-Security-Policy, requests to other hosts), and TAP.
 //
 // The wrapper (t/lib/Dropmill/Browser.pm) gives DROPMILL_URL, and SHOTS, where screenshots go.
+import axe_core from 'axe-core';
 import { chromium } from 'playwright-core';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -99,6 +101,15 @@ process.on('uncaughtException', async (error) => {
 	await end();
 });
 
+// What axe finds in a page as it is now; by all rules, or by those named.
+export async function axe(page, name, rules) {
+	await page.evaluate(axe_core.source);
+	const found = await page.evaluate((only) => window.axe.run(document, { resultTypes: ['violations'],
+		...(only && { runOnly: only }) }).then((result) => result.violations), rules);
+	ok(found.length === 0, `${name}: axe finds nothing`,
+		found.map((f) => `${f.id}: ${f.help}\n${f.nodes.map((n) => `  ${n.html}\n  ${n.failureSummary}`).join('\n')}`).join('\n'));
+}
+
 // ---- the product ----------------------------------------------------------------------------------
 export async function upload(name, content, type) {
 	const query = type ? `?type=${type}` : '';
@@ -108,6 +119,8 @@ export async function upload(name, content, type) {
 		throw new Error(`upload of ${name}: ${answer.status} ${await answer.text()}`);
 	return (await answer.json()).jobs[0];
 }
+
+export const cli = (...args) => execFileSync(process.env.DROPMILL, args, { encoding: 'utf8' });
 
 export async function job(uuid) {
 	const answer = await fetch(`${url}/jobs/${uuid}`, { headers: { Accept: 'application/json' } });
@@ -121,12 +134,12 @@ export const ended = (uuid, status = 'completed') =>
 export const row = (page, name) => page.locator('#jobs tbody tr', { hasText: name });
 export const state = (page, name) => row(page, name).locator('.status').innerText();
 
-// Files dropped on the page, as a file manager does it.
+// Files ([name, content, type]) dropped on the page, as a file manager does it.
 export async function drop(page, files) {
 	const transfer = await page.evaluateHandle((list) => {
 		const data = new DataTransfer();
-		for (const [name, content] of list)
-			data.items.add(new File([content], name));
+		for (const [name, content, type] of list)
+			data.items.add(new File([content], name, { type }));
 		return data;
 	}, files);
 	await page.dispatchEvent('#main', 'dragover', { dataTransfer: transfer });

@@ -1,18 +1,12 @@
 // The options of a job type in the upload panel: swapped in, checked here and by the server, and the same
 // with JavaScript off.
-import AxeBuilder from '@axe-core/playwright';
 import { mkdirSync } from 'node:fs';
-import { drop, end, ended, is, job, ok, open, row, shots, until, url } from './lib.mjs';
+import { axe, cli, drop, end, ended, is, job, ok, open, row, shots, until, url } from './lib.mjs';
 
 mkdirSync(shots, { recursive: true });
 const text = (name, content = 'x\n') => ({ name, mimeType: 'text/plain', buffer: Buffer.from(content) });
 const error = (page, name) => page.locator(`#param-${name}-error`).innerText();
 const uuid = async (page, name) => (await row(page, name).getAttribute('id')).replace('job-', '');
-
-async function axe(page, name) {
-	const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
-	ok(violations.length === 0, `axe finds nothing: ${name}`, violations.map((v) => [v.id, v.nodes.map((n) => n.html)]));
-}
 
 async function fill(page) {
 	await page.selectOption('#param-size', 'rather large');
@@ -51,8 +45,9 @@ async function fill(page) {
 	await page.click('#send');
 	is(await page.locator('#queue li').count(), 2, 'and go on waiting while one is missing');
 	await fill(page);
-	await page.click('#send');
+	await page.dblclick('#send');
 	ok(await until(async () => await row(page, 'a.txt').count() && await row(page, 'b.txt').count()), 'then they go');
+	is(await page.locator('#jobs tbody tr').count(), 2, 'once, though it was a double click');
 	const id = await uuid(page, 'a.txt');
 	ok(await ended(id), 'the job completes');
 	const made = await job(id);
@@ -85,6 +80,58 @@ async function fill(page) {
 	const many = await uuid(page, 'm1 and 2 more');
 	ok(await ended(many), 'which completes');
 	is((await job(many)).result, 'got 3', 'and has them all');
+
+	// What will not be taken is said before it is sent, where the name of the file tells for certain.
+	const option = (name) => page.locator(`#type option[value="${name}"]`);
+	await page.selectOption('#type', 'shape');
+	await page.locator('#param-size').waitFor();
+	await drop(page, [['photo.png', 'no picture', 'image/png'], ['odd.ts', 'text after all\n', 'video/mp2t']]);
+	is(await page.locator('#queue .refused .say').innerText(), 'Shape does not take .png', 'a picture is refused');
+	is(await page.locator('#queue .held').count(), 1, 'what may be something else is not');
+	ok(/^Shape, not for .png$/.test(await option('shape').textContent()), 'the list of types says so');
+	await page.locator('#queue .held .stop').click();
+	await page.selectOption('#type', '');
+	ok(await until(async () => await row(page, 'photo.png').count()), 'with another type the picture goes');
+	is(await option('shape').textContent(), 'Shape', 'and the list is as before');
+
+	// More options: what is dropped waits, and goes with them.
+	ok(await until(() => page.locator('#sending').isHidden()), 'the list of uploads goes');
+	await page.click('#more summary');
+	await drop(page, [['numbers.csv', 'a,b\n1,2\n', 'text/csv']]);
+	is(await page.locator('#sent').innerText(), '1 file to be uploaded', 'files wait for more options');
+	is(await option('').textContent(), `Automatic: ${(await option('csv-profile').textContent())}`, 'the list says what the file leads to');
+	await drop(page, [['photo too.png', 'no picture', 'image/png']]);
+	ok(await option('shape').isDisabled(), 'a type that takes only one of two cannot be chosen');
+	is(await option('').textContent(), 'Automatic', 'and nothing is foretold of both');
+	await page.locator('#queue li', { hasText: 'photo too' }).locator('.stop').click();
+	await page.fill('#priority', '101');
+	await page.click('#send');
+	is(await page.locator('#queue .held').count(), 1, 'a wrong one is not sent');
+	await page.fill('#priority', '7');
+	await page.fill('#run_at', '2099-01-01T00:00');
+	await page.click('#more summary');
+	ok(/^priority 7, from 1 Jan 2099/.test(await page.locator('#more-said').innerText()), 'closed, they say what is set');
+	await page.click('#send');
+	ok(await until(async () => await page.locator('#run_at-error').innerText() === 'run_at must be at most 366 days ahead'),
+		'what the server does not like stands beside its field, open again');
+	const soon = new Date(Date.now() + 3600e3);
+	soon.setSeconds(0, 0);
+	const local = new Date(soon - soon.getTimezoneOffset() * 60e3).toISOString().slice(0, 16);
+	await page.fill('#run_at', local);
+	await page.click('#queue .again');
+	ok(await until(async () => await row(page, 'numbers.csv').count()), 'then the file goes');
+	const later = await job(await uuid(page, 'numbers.csv'));
+	is(`${later.priority} ${Date.parse(later.run_at)} ${later.job_type}`, `7 ${+soon} csv-profile`, 'with both');
+	await page.fill('#run_at', '');
+	await page.fill('#priority', '');
+	await page.click('#more summary');
+
+	cli('types', 'pause', 'gather');
+	await page.goto(`${url}/?new=gather`);
+	is(await option('gather').textContent(), 'Gather (paused)', 'a paused type is marked');
+	ok(/it is paused/.test(await page.locator('#options .hint').innerText()), 'and says so when it is chosen');
+	await axe(page, 'a paused type');
+	cli('types', 'resume', 'gather');
 
 	await page.goto(`${url}/jobs/${id}`);
 	is(await page.locator('.parameters').innerText().then((t) => t.includes('rather large') && t.includes('•••')), true,

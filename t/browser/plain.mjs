@@ -3,20 +3,50 @@
 import { createServer } from 'node:http';
 import { bare, end, ended, is, job, ok, open, row, state, until, upload, watch } from './lib.mjs';
 
-const page = await open('/', { javaScriptEnabled: false }, [/404/]);
+const page = await open('/', { javaScriptEnabled: false }, [/status of (404|422)/]);
 is(await page.locator('.empty h2').innerText(), 'No jobs yet', 'an empty queue says so');
 
 await page.setInputFiles('#files', [
 	{ name: 'a.csv', mimeType: 'text/csv', buffer: Buffer.from('n,name\n1,x\n') },
 	{ name: 'b.txt', mimeType: 'text/plain', buffer: Buffer.from('plain words\n') }]);
-await page.click('#send');
-is(new URL(page.url()).pathname, '/', 'an upload leads back to the list');
-is(await page.locator('#jobs tbody tr').count(), 2, 'with a row for each file');
+await page.dblclick('#send');
+await page.locator('#jobs tbody tr').first().waitFor();
+await page.reload();
+is(await page.locator('#jobs tbody tr').count(), 2, 'an upload leads back to the list, with one row for each file after a double click');
 ok(await until(async () => {
 	await page.reload();
 	return await state(page, 'a.csv') === 'Completed' && await state(page, 'b.txt') === 'Completed';
 }), 'both complete');
 is(await page.locator('meta[http-equiv=refresh]').count(), 0, 'nothing runs, nothing is loaded again');
+
+// All results in one file: a page that waits for it, and then the download.
+await row(page, 'a.csv').locator('th a').click();
+const download = page.waitForEvent('download');
+await page.click('text=Download all');
+is(await page.locator('h1').innerText(), 'Packing 2 results', 'while the archive is being made there is a page that says so');
+is((await download).suggestedFilename(), 'a.zip', 'then it comes by itself');
+await page.click('.path a');
+await page.click('.path a');
+
+// More options.
+const send = async (priority, run_at) => {
+	if (!await page.locator('#priority').isVisible())
+		await page.click('#more summary');
+	await page.fill('#priority', priority);
+	await page.fill('#run_at', run_at);
+	await page.setInputFiles('#files', { name: 'later.txt', mimeType: 'text/plain', buffer: Buffer.from('later\n') });
+	await page.click('#send');
+};
+ok(!await page.locator('#priority').isVisible(), 'there are more options for those who want them');
+await send('7', 'tomorrow');
+is(await page.locator('#run_at-error').innerText(),
+	'run_at must be a time in UTC such as 2026-11-22T09:30Z, or from now on such as +30m', 'what is wrong with one stands beside it');
+is(await page.inputValue('#run_at') + await page.inputValue('#priority'), 'tomorrow7', 'and what was filled in is still there');
+await send('7', '+2h');
+const later = await job((await row(page, 'later').getAttribute('id')).replace('job-', ''));
+is(later.priority, 7, 'priority');
+ok(Math.abs(Date.parse(later.run_at) - Date.now() - 7200e3) < 60e3 && later.status === 'pending', 'and a later start', later.run_at);
+await row(page, 'later').locator('button.delete').click();
 
 await page.selectOption('#type', 'endless');
 await page.click('button[form=choose]');

@@ -1,6 +1,7 @@
 # The pages in Chromium over a whole stack of the test's own: run('flow') passes on the TAP of
 # t/browser/flow.mjs as tests of the calling program, then sees that the stack stops without a rest.
-# Screenshots are left in build/screenshots.
+# Screenshots are left in build/screenshots. A program that prints "restart" has the stack stopped and started
+# again, on the same address; DROPMILL and DROPMILL_CONFIG let it run `dropmill`.
 package Dropmill::Browser;
 use strict;
 use warnings;
@@ -41,6 +42,17 @@ my %type = (
 	gather => <<~'END',
 		echo "got $(ls /job/in | wc -l)"
 		END
+	lots => <<~'END',
+		i=0
+		while [ $i -lt 300 ]; do i=$((i+1)); echo "this is result $i" >"$2/part-$i.txt"; done
+		echo 'made three hundred files'
+		END
+	brief => <<~'END',
+		echo x >"$2/a.txt"; echo y >"$2/b.txt"
+		END
+	wide => <<~'END',
+		echo done
+		END
 	broken => <<~'END',
 		echo 'no licence left' >&2
 		exit 1
@@ -61,6 +73,12 @@ my %more = (
 		param.pw = secret label "Password"
 		END
 	gather => "inputs = many\n",
+	brief => "keep = 1s\n",
+	wide => "description = As many options as one may think of\n" . join('', map {
+		my $kind = ('text label "A rather long label for option %d" help "What it does, in a sentence that wraps on a phone"',
+			'choice one two three default two label "Which"', 'boolean label "Do it"',
+			'number min 0 max 100 label "How much" help "Per cent"', 'date label "When"', 'file label "Template"')[$_ % 6];
+		"param.p$_ = " . $kind =~ s/%d/$_/r . "\n" } 1 .. 24),
 );
 
 sub put {
@@ -86,14 +104,22 @@ sub state_with_types {
 
 sub run {
 	my ($program) = @_;
-	my $stack = Dropmill::Stack->start(state => state_with_types(), config => { upload_max => '1M' });
+	my @how = (state => state_with_types(), config => { upload_max => '1M' });
+	my $stack = Dropmill::Stack->start(@how);
 	local $ENV{DROPMILL_URL} = 'http://127.0.0.1:' . $stack->port;
+	local $ENV{DROPMILL} = Dropmill::Stack::build() . '/dropmill';
+	local $ENV{DROPMILL_CONFIG} = $stack->state . '/dropmill.conf';
 	local $ENV{SHOTS} = Dropmill::Stack::build() . '/screenshots';
 	open my $out, '-|', 'node', Dropmill::Stack::top() . "/t/browser/$program.mjs" or die "node: $!";
 	my ($plan, $n) = (-1, 0);
 	while (my $line = <$out>) {
 		chomp $line;
 		if ($line =~ /^(not )?ok \d+ - (.*)/) { $n++; ok(!$1, $2) }
+		elsif ($line eq 'restart') {
+			my $port = $stack->port;
+			is_deeply([ $stack->stop ], [], 'the stack stops');
+			$stack = Dropmill::Stack->start(@how, port => $port);
+		}
 		elsif ($line =~ /^1\.\.(\d+)/) { $plan = $1 }
 		else { diag($line) }
 	}
