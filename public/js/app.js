@@ -81,12 +81,46 @@
 		}
 	});
 
+	// A server that does not answer, that it is back, and that it has become another meanwhile: this page is
+	// then of a version that has gone.
+	const bar = byId('offline');
+	const version = live()?.getAttribute('data-hx-ptag')?.split('-')[0];
+	let away = false, back = 0;
+
+	function tell(text, ms) {
+		clearTimeout(back);
+		bar.textContent = text;
+		bar.hidden = false;
+		if (ms)
+			back = setTimeout(() => { bar.hidden = true; }, ms);
+	}
+
+	function answered(tag) {
+		if (version && tag && tag.split('-')[0] !== version) {
+			if (bar.querySelector('a'))
+				return;
+			tell('Dropmill has been updated. ');
+			bar.append(Object.assign(document.createElement('a'), { href: location.href, textContent: 'Load this page anew' }));
+		} else if (away) {
+			tell('The server is back, and this page is up to date again.', 5000);
+		}
+		away = false;
+	}
+
+	function unanswered() {
+		away = true;
+		tell('The server does not answer. This page keeps trying.');
+	}
+
 	document.addEventListener('htmx:after:request', (event) => {
 		const ctx = event.detail.ctx;
 		const { status, headers } = ctx.response;
 		const skew = Date.parse(headers.get('Date')) - Date.now();
 		ahead = Math.abs(skew) > 2000 ? skew : 0;
-		byId('offline').hidden = status < 502;
+		if (status >= 502 && status <= 504)
+			unanswered();
+		else
+			answered(headers.get('HX-PTag'));
 		if (status === 404 && ctx.sourceElement.id === 'job')
 			location.assign('/'); // this page's job has been deleted
 		if (status >= 400 && !ctx.hx.retarget) {
@@ -99,7 +133,7 @@
 	});
 	document.addEventListener('htmx:error', (event) => {
 		if (event.detail.ctx)
-			byId('offline').hidden = false;
+			unanswered();
 	});
 
 	function acted(ctx) {
@@ -119,7 +153,14 @@
 	// The keyboard keeps its place: when the focused button is gone, its row's name gets the focus, or
 	// the row that took the place of a deleted one.
 	let place = null;
+	let before = new Map();
 	document.addEventListener('htmx:before:swap', (event) => {
+		const { sourceElement, request } = event.detail.ctx;
+		if (sourceElement.id === 'jobs' && request.action !== sourceElement.getAttribute('data-hx-get')) {
+			event.preventDefault(); // asked before another view was opened: it would lead back there
+			return;
+		}
+		before = states();
 		for (const task of event.detail.tasks) {
 			for (const node of [...task.fragment.childNodes]) {
 				if (node.nodeType === Node.TEXT_NODE && !node.data.trim())
@@ -137,7 +178,42 @@
 			(row?.querySelector('th a') || byId('main')).focus({ preventScroll: true });
 		}
 		place = null;
+		for (const link of document.querySelectorAll('a[data-archive]'))
+			if (packing.has(link.href))
+				link.setAttribute('aria-busy', 'true');
+		report(before, states());
 	});
+
+	// ---- news -----------------------------------------------------------------------------------
+	// What has ended is said to those who do not see it: once in a few seconds, and by numbers where it is
+	// much. Rows that come and go with a filter or a page are no news, nor is what only moves on.
+	const endings = ['completed', 'failed', 'cancelled', 'paused'];
+	let ended = [], due = 0;
+
+	function states() {
+		const all = new Map();
+		for (const name of document.querySelectorAll('[id^="name-"]')) {
+			const at = name.closest('tr, header');
+			const status = at.querySelector('.status');
+			all.set(name.id, { name: name.textContent.trim(), status: status.classList[1], word: status.textContent.trim() });
+		}
+		return all;
+	}
+
+	function report(was, is) {
+		for (const [id, { name, status, word }] of is)
+			if (was.has(id) && was.get(id).status !== status && endings.includes(status))
+				ended.push({ name, word: word.toLowerCase() });
+		if (ended.length && !due) {
+			due = setTimeout(() => {
+				const count = (word) => ended.filter((one) => one.word === word).length;
+				byId('news').textContent = ended.length < 3 ? ended.map(({ name, word }) => `${name} ${word}`).join(', ')
+					: endings.filter(count).map((word) => `${count(word)} jobs ${word}`).join(', ');
+				ended = [];
+				due = 0;
+			}, 1500);
+		}
+	}
 
 	// ---- asking before a deletion ---------------------------------------------------------------
 	function ask(name) {
@@ -169,20 +245,26 @@
 	// ---- all results in one file ----------------------------------------------------------------
 	// Made when somebody asks. Without JavaScript its link leads to a page that waits for it; here the
 	// link itself does, and the page stays.
+	const packing = new Set(); // their addresses: a refresh makes the links as they were
 	async function fetchArchive(link) {
+		const { href } = link;
+		packing.add(href);
 		link.setAttribute('aria-busy', 'true');
 		try {
 			for (;;) {
-				const answer = await fetch(link.href, { method: 'HEAD', cache: 'no-store' });
+				const answer = await fetch(href, { method: 'HEAD', cache: 'no-store' });
 				if (answer.status !== 202)
 					break;
 				await new Promise((resolve) => { setTimeout(resolve, 1000 * (answer.headers.get('Retry-After') || 1)); });
 			}
-			location.assign(link.href); // the file, or the page that says why there is none
+			location.assign(href); // the file, or the page that says why there is none
 		} catch {
 			say('The server does not answer.');
 		}
-		link.removeAttribute('aria-busy');
+		packing.delete(href);
+		for (const one of document.querySelectorAll('a[data-archive][aria-busy]'))
+			if (one.href === href)
+				one.removeAttribute('aria-busy');
 	}
 
 	document.addEventListener('click', (event) => {
@@ -190,7 +272,7 @@
 		if (!link || event.ctrlKey || event.metaKey || event.shiftKey)
 			return;
 		event.preventDefault();
-		if (!link.ariaBusy)
+		if (!packing.has(link.href))
 			fetchArchive(link);
 	});
 
