@@ -60,8 +60,7 @@ enum rc org_set_cap(struct db *db, const char *name, int64_t cap, struct err *er
 
 	if (rc != RC_OK)
 		return rc;
-	rc = db_exec(
-	    db, SQL_ORG_CAP, DB_ARGS(DB_TEXT(name), cap < 0 ? DB_NULL : DB_INT(cap)), err);
+	rc = db_exec(db, SQL_ORG_CAP, DB_ARGS(DB_TEXT(name), cap < 0 ? DB_NULL : DB_INT(cap)), err);
 	if (rc == RC_OK && db_changes(db) == 0)
 		rc = err_set(err, RC_NOTFOUND, "no such organisation: \"%.100s\"", name);
 	if (rc == RC_OK)

@@ -18,8 +18,8 @@
 
 struct org {
 	int64_t id;
-	const char *name; /* in the arena it was read into */
-	int64_t cap;      /* most jobs that may run at once over all hosts; -1: no limit */
+	const char *name;         /* in the arena it was read into */
+	int64_t cap;              /* most jobs that may run at once over all hosts; -1: no limit */
 	int64_t running, pending; /* jobs; pending: those that could begin now */
 };
 

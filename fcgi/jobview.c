@@ -79,7 +79,9 @@ void job_view_page(
 	view_str(v, "size_text", str_bytes(job->size_bytes, text));
 	view_ref(v, "url", url);
 	view_ref(v, "log_url",
-	    job->attempt && job->status != JOB_REMOVED ? arena_join(a, url, "/log", NULL) : NULL);
+	    job->attempt && !job->manual && job->status != JOB_REMOVED
+		? arena_join(a, url, "/log", NULL)
+		: NULL);
 	if (job->status == JOB_COMPLETED && job->files_out > 1)
 		view_ref(v, "archive_url", arena_join(a, url, "/files.zip", NULL));
 	if ((size_t)job->files_out > view_len(view_get(v, "outputs")))

@@ -215,6 +215,28 @@ static const char *detail_text(int status, bool said, const struct err *err)
 	return err->text[0] ? err->text : status_text(status);
 }
 
+/* What stands over the sentence on a page; the status in words is for programs. */
+static const char *heading(int status)
+{
+	switch (status) {
+	case 404:
+		return "Not here";
+	case 409:
+		return "Not now";
+	case 413:
+		return "Too large";
+	case 415:
+	case 422:
+		return "Not taken";
+	case 503:
+		return "Busy";
+	case 507:
+		return "No room";
+	default:
+		return status < 500 ? "Not possible" : "Something went wrong";
+	}
+}
+
 void response_error(struct app *app, const struct request *r, struct response *resp, enum rc rc,
     const struct err *err)
 {
@@ -237,6 +259,7 @@ void response_error(struct app *app, const struct request *r, struct response *r
 		response_header(resp, "Retry-After", "2");
 	if (want != WANT_JSON) {
 		view_str(v, "home_url", "/");
+		view_ref(v, "heading", heading(status));
 		if (response_html(app, resp, want == WANT_FRAGMENT ? FRAGMENT_ERROR : PAGE_ERROR, v,
 			&failed) != RC_OK) {
 			log_error("cannot render the error page: %s", failed.text);
