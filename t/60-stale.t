@@ -30,7 +30,11 @@ my $running = "SELECT COUNT(*) FROM jobs WHERE status = 'processing' AND current
 ok(wait_until(120, sub { $p->sql($running) == $jobs }), 'all of them run') or diag $p->log;
 my @runners = $p->runners($first);
 is(scalar @runners, $jobs, 'each has its runner');
+# Not in the middle of a write, whose lock would keep everybody out for as long as it sleeps.
+open my $writing, '>>', "$p->{dir}/dropmill.db-cur.lock" or die $!;
+flock $writing, 2 or die $!;
 kill 'STOP', $first, @runners;
+close $writing;
 my $second = $p->start;
 my $done = "SELECT COUNT(*) FROM jobs WHERE status = 'completed' AND attempt = 2";
 ok(wait_until(180, sub { $p->sql($done) == $jobs }), 'their leases end, another processor runs them all') or diag $p->log;
