@@ -12,6 +12,20 @@
 
 #include "core/logfile.h"
 
+/* The disk refused at this offset: the reader is told in the place of the last bytes there are,
+ * which takes no room. */
+static void end_here(struct joblog *log, int64_t at)
+{
+	char text[160];
+	int n = snprintf(
+	    text, sizeof text, "\n[dropmill] the log ends here: %s\n", strerror(errno));
+
+	log->failed = true;
+	/* If even that is refused there is nothing to say it with. */
+	if (pwrite(log->fd, text, (size_t)n, at > n ? at - n : 0) < 0)
+		return;
+}
+
 static void put(struct joblog *log, const char *data, size_t len, int64_t at)
 {
 	while (len && !log->failed) {
@@ -20,7 +34,7 @@ static void put(struct joblog *log, const char *data, size_t len, int64_t at)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			log->failed = true;
+			end_here(log, at);
 			return;
 		}
 		data += n;

@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -262,6 +264,35 @@ static void following_is_consistent(void **state)
 	    (long long)(at >> 20));
 }
 
+static void a_full_disk_is_said_at_the_end(void **state)
+{
+	struct rlimit was, limit;
+	struct joblog log;
+	char line[101], kept[9000];
+	int disk = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+
+	(void)state;
+	assert_true(disk >= 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	limit = (struct rlimit){8192, was.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	joblog_init(&log, disk, 1 << 20);
+	memset(line, 'x', sizeof line);
+	line[100] = '\n';
+	for (int i = 0; i < 100; i++)
+		joblog_write(&log, line, sizeof line);
+	joblog_flush(&log);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(log.total, 10100);
+	assert_int_equal(pread(disk, kept, sizeof kept, 0), 8192);
+	kept[8192] = '\0';
+	assert_string_equal(strchr(kept, '['), "[dropmill] the log ends here: File too large\n");
+	joblog_release(&log);
+	close(disk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +304,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(
 		a_writer_that_died_is_told_from_one_that_writes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(following_is_consistent, setup, teardown),
+	    cmocka_unit_test(a_full_disk_is_said_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
