@@ -80,6 +80,9 @@ void host_release(struct host *h)
 	buf_release(&h->filter);
 	store_close(&h->store);
 	nursery_close(&h->nursery);
+	for (size_t i = 0; i < HOST_OWN; i++)
+		free(h->own[i]);
+	memset(h->own, 0, sizeof h->own);
 	if (h->work >= 0)
 		close(h->work);
 	h->work = -1;
@@ -94,17 +97,22 @@ static bool below(const char *path, const char *directory)
 	       (len == 1 || path[len] == '/' || path[len] == '\0');
 }
 
-bool host_private(const struct config *cfg, const char *directory)
+bool host_private(struct host *h, const char *directory)
 {
-	const char *const ours[] = {cfg->database, cfg->store, cfg->spool, cfg->work, cfg->log_dir,
-	    cfg->run_dir, cfg->file};
-	char dir[PATH_MAX], path[PATH_MAX];
+	const struct config *cfg = h->cfg;
+	const char *const ours[HOST_OWN] = {cfg->database, cfg->store, cfg->spool, cfg->work,
+	    cfg->log_dir, cfg->run_dir, cfg->file};
+	char dir[PATH_MAX];
 
 	if (!realpath(directory, dir))
 		return true;
-	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-		if (ours[i] && realpath(ours[i], path) && below(path, dir))
+	for (size_t i = 0; i < HOST_OWN; i++) {
+		/* Once: nobody moves what we have open, and it is asked for every job. */
+		if (ours[i] && !h->own[i])
+			h->own[i] = realpath(ours[i], NULL);
+		if (h->own[i] && below(h->own[i], dir))
 			return true;
+	}
 	return below("/etc/shadow", dir) || below("/proc/self", dir) || below("/home", dir) ||
 	       below("/root", dir) || below("/tmp", dir);
 }

@@ -13,6 +13,8 @@
 #include "processor/cgroup.h"
 #include "processor/nursery.h"
 
+#define HOST_OWN 7
+
 struct host {
 	const struct config *cfg;
 	struct store store;
@@ -26,6 +28,7 @@ struct host {
 	gid_t gid;
 	bool sandboxed;    /* commands run in the sandbox; otherwise sandbox = off, or auto and it
 			      fails */
+	char *own[HOST_OWN]; /* our directories without links, as far as they were there yet */
 	bool broken;       /* it does not hold: nothing is claimed */
 	char warning[400]; /* what operators must know of the sandbox; "": nothing */
 };
@@ -45,6 +48,6 @@ enum rc host_test_sandbox(struct host *h, struct err *err);
 void host_about(const struct host *h, int64_t slots, struct buf *json);
 
 /* Whether showing this directory to a command would show it our own state. */
-bool host_private(const struct config *cfg, const char *directory);
+bool host_private(struct host *h, const char *directory);
 
 #endif

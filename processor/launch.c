@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/arena.h"
 #include "core/log.h"
 #include "processor/runner.h"
 
@@ -39,9 +40,77 @@ static enum rc make_runner(
 	return rc ? rc : nursery_fork(nursery, fds, pid, err);
 }
 
-/* A runner and our end of its socket. */
-static enum rc reach_runner(
-    const struct launch *l, enum way way, pid_t *pid, int *sock, struct err *err)
+/* All that a runner is told, and how much of it has been sent. */
+struct letter {
+	struct arena arena;
+	struct message_part *parts;
+	size_t n, sent;
+};
+
+static void add(struct letter *to, enum message_type type, const void *body, size_t size)
+{
+	to->parts[to->n++] = (struct message_part){type, body, size};
+}
+
+/* How many they are. Only counts as long as there is no list to add them to. */
+static size_t add_texts(struct letter *to, enum message_type type, const char *const *texts)
+{
+	size_t n = 0;
+
+	for (; texts && texts[n]; n++)
+		if (to->parts)
+			add(to, type, texts[n], strlen(texts[n]));
+	return n;
+}
+
+static enum rc add_binds(struct letter *to, const struct launch *l, struct err *err)
+{
+	struct message_bind *binds = arena_zalloc(&to->arena, (l->bind_count + 1) * sizeof *binds);
+
+	for (size_t i = 0; i < l->bind_count; i++) {
+		struct message_bind *b = &binds[i];
+
+		if (strlen(l->binds[i].source) >= sizeof b->source ||
+		    strlen(l->binds[i].dest) >= sizeof b->dest)
+			return err_set(
+			    err, RC_LIMIT, "path is too long: \"%.100s\"", l->binds[i].source);
+		b->writable = l->binds[i].writable;
+		b->input = l->binds[i].input;
+		strcpy(b->source, l->binds[i].source);
+		strcpy(b->dest, l->binds[i].dest);
+		if (l->binds[i].sha256)
+			snprintf(b->sha256, sizeof b->sha256, "%s", l->binds[i].sha256);
+		add(to, MESSAGE_BIND, b, sizeof *b);
+	}
+	return RC_OK;
+}
+
+/* Texts stay where they are, secrets above all. */
+static enum rc write_letter(struct letter *to, const struct launch *l, struct err *err)
+{
+	size_t blocks = l->filter->len / MESSAGE_BYTES_MAX + 1, count;
+	enum rc rc;
+
+	count = add_texts(to, MESSAGE_ARG, l->argv) + add_texts(to, MESSAGE_ENV, l->env) +
+		add_texts(to, MESSAGE_SECRET, l->secrets) + l->bind_count + blocks + 2;
+	to->parts = arena_alloc(&to->arena, count * sizeof *to->parts);
+	add(to, MESSAGE_SPEC, l->spec, sizeof *l->spec);
+	add_texts(to, MESSAGE_ARG, l->argv);
+	add_texts(to, MESSAGE_ENV, l->env);
+	add_texts(to, MESSAGE_SECRET, l->secrets);
+	rc = add_binds(to, l, err);
+	for (size_t at = 0; at < l->filter->len; at += MESSAGE_BYTES_MAX)
+		add(to, MESSAGE_FILTER, l->filter->data + at,
+		    l->filter->len - at < MESSAGE_BYTES_MAX ? l->filter->len - at
+							    : MESSAGE_BYTES_MAX);
+	add(to, MESSAGE_START, NULL, 0);
+	return rc;
+}
+
+/* A runner and our end of its socket. What the socket takes of the letter lies in it before the
+ * runner is there: nobody wakes it for each word. */
+static enum rc reach_runner(const struct launch *l, enum way way, struct letter *letter, pid_t *pid,
+    int *sock, struct err *err)
 {
 	const struct timeval most = {.tv_sec = SEND_MAX_S};
 	int pair[2], fds[4] = {-1, -1, -1, -1};
@@ -50,11 +119,15 @@ static enum rc reach_runner(
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "cannot make a socket pair");
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+	letter->sent = 0;
 	const int from[4] = {pair[1], l->log, l->lock, l->work};
 	/* High up, so that none is overwritten before it is copied. */
 	for (int i = 0; i < 4 && !rc; i++)
 		if ((fds[i] = fcntl(from[i], F_DUPFD_CLOEXEC, PARKING)) < 0)
 			rc = err_sys(err, "cannot copy a descriptor");
+	if (!rc)
+		rc = message_send_many(
+		    pair[0], letter->parts, letter->n, &letter->sent, false, err);
 	if (!rc)
 		rc = make_runner(way, l->nursery, fds, pid, err);
 	for (int i = 0; i < 4; i++)
@@ -68,47 +141,25 @@ static enum rc reach_runner(
 	return rc;
 }
 
-static enum rc describe(const struct launch *l, int sock, struct err *err)
+/* Give up: nothing runs. */
+static void take_back(pid_t *pid, int *pidfd, int *sock)
 {
-	enum rc rc = message_send(sock, MESSAGE_SPEC, l->spec, sizeof *l->spec, err);
-
-	for (size_t i = 0; !rc && l->argv[i]; i++)
-		rc = message_send(sock, MESSAGE_ARG, l->argv[i], strlen(l->argv[i]), err);
-	for (size_t i = 0; !rc && l->env[i]; i++)
-		rc = message_send(sock, MESSAGE_ENV, l->env[i], strlen(l->env[i]), err);
-	for (size_t i = 0; !rc && l->secrets && l->secrets[i]; i++)
-		rc = message_send(sock, MESSAGE_SECRET, l->secrets[i], strlen(l->secrets[i]), err);
-	for (size_t i = 0; !rc && i < l->bind_count; i++) {
-		struct message_bind b = {
-		    .writable = l->binds[i].writable, .input = l->binds[i].input};
-
-		if (strlen(l->binds[i].source) >= sizeof b.source ||
-		    strlen(l->binds[i].dest) >= sizeof b.dest)
-			return err_set(
-			    err, RC_LIMIT, "path is too long: \"%.100s\"", l->binds[i].source);
-		strcpy(b.source, l->binds[i].source);
-		strcpy(b.dest, l->binds[i].dest);
-		if (l->binds[i].sha256)
-			snprintf(b.sha256, sizeof b.sha256, "%s", l->binds[i].sha256);
-		rc = message_send(sock, MESSAGE_BIND, &b, sizeof b, err);
-	}
-	for (size_t at = 0; !rc && at < l->filter->len;) {
-		size_t n = l->filter->len - at < MESSAGE_BYTES_MAX ? l->filter->len - at
-								   : MESSAGE_BYTES_MAX;
-
-		rc = message_send(sock, MESSAGE_FILTER, l->filter->data + at, n, err);
-		at += n;
-	}
-	return rc ? rc : message_send(sock, MESSAGE_START, NULL, 0, err);
+	close(*sock);
+	if (*pidfd >= 0)
+		close(*pidfd);
+	kill(*pid, SIGKILL);
+	waitpid(*pid, NULL, 0);
+	*pid = *pidfd = *sock = -1;
 }
 
-enum rc launch_runner(const struct launch *l, pid_t *pid, int *pidfd, int *sock, struct err *err)
+static enum rc launch(const struct launch *l, struct letter *letter, pid_t *pid, int *pidfd,
+    int *sock, struct err *err)
 {
 	enum rc rc = RC_SYS;
 
-	*pid = *pidfd = *sock = -1;
-	for (enum way way = l->nursery ? WAY_NURSERY : WAY_SPAWN; rc && way < WAY_MAX; way++) {
-		rc = reach_runner(l, way, pid, sock, err);
+	for (enum way way = l->nursery ? WAY_NURSERY : WAY_SPAWN; rc == RC_SYS && way < WAY_MAX;
+	     way++) {
+		rc = reach_runner(l, way, letter, pid, sock, err);
 		if (rc && way < WAY_SPAWN)
 			log_warn("%s; starting another", err->text);
 	}
@@ -116,27 +167,30 @@ enum rc launch_runner(const struct launch *l, pid_t *pid, int *pidfd, int *sock,
 		*pid = -1;
 		return rc;
 	}
-	if ((*pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0)
+	if ((*pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0) {
 		rc = err_sys(err, "cannot watch a runner");
-	if (!rc)
-		rc = describe(l, *sock, err);
+		take_back(pid, pidfd, sock);
+		return rc;
+	}
 	/* One that died or stopped while it was told has crashed, which is not the host's fault. */
-	if (rc == RC_SYS && *pidfd >= 0) {
+	if (message_send_many(*sock, letter->parts, letter->n, &letter->sent, true, err)) {
 		log_warn("%s", err->text);
 		kill(*pid, SIGKILL);
-		rc = RC_OK;
 	}
-	if (!rc) {
-		fcntl(*sock, F_SETFL, O_NONBLOCK);
-		return RC_OK;
-	}
-	close(*sock);
-	*sock = -1;
-	if (*pidfd >= 0)
-		close(*pidfd);
-	*pidfd = -1;
-	kill(*pid, SIGKILL);
-	waitpid(*pid, NULL, 0);
-	*pid = -1;
+	fcntl(*sock, F_SETFL, O_NONBLOCK);
+	return RC_OK;
+}
+
+enum rc launch_runner(const struct launch *l, pid_t *pid, int *pidfd, int *sock, struct err *err)
+{
+	struct letter letter = {0};
+	enum rc rc;
+
+	*pid = *pidfd = *sock = -1;
+	arena_init(&letter.arena);
+	rc = write_letter(&letter, l, err);
+	if (!rc)
+		rc = launch(l, &letter, pid, pidfd, sock, err);
+	arena_release(&letter.arena);
 	return rc;
 }

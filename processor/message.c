@@ -61,6 +61,53 @@ enum rc message_send(int fd, enum message_type type, const void *body, size_t si
 	return n < 0 ? err_sys(err, "cannot send message %d", (int)type) : RC_OK;
 }
 
+/* Put up to MANY messages into headers for one call. */
+#define MANY 32
+
+static unsigned gather(struct mmsghdr *msgs, struct iovec (*iov)[2], uint32_t (*heads)[2],
+    const struct message_part *list, size_t n)
+{
+	unsigned count = n < MANY ? (unsigned)n : MANY;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct message_part *part = &list[i];
+
+		heads[i][0] = part->type;
+		heads[i][1] = (uint32_t)part->size;
+		iov[i][0] = (struct iovec){heads[i], sizeof heads[i]};
+		iov[i][1] = (struct iovec){(void *)(uintptr_t)part->body, part->size};
+		msgs[i] = (struct mmsghdr){
+		    .msg_hdr = {.msg_iov = iov[i], .msg_iovlen = part->size ? 2 : 1}};
+	}
+	return count;
+}
+
+enum rc message_send_many(int fd, const struct message_part *list, size_t n, size_t *sent,
+    bool wait, struct err *err)
+{
+	struct mmsghdr msgs[MANY];
+	struct iovec iov[MANY][2];
+	uint32_t heads[MANY][2];
+
+	for (size_t i = *sent; i < n; i++)
+		if (list[i].size > MESSAGE_BYTES_MAX)
+			return err_set(
+			    err, RC_LIMIT, "message of %zu bytes is too long", list[i].size);
+	while (*sent < n) {
+		unsigned count = gather(msgs, iov, heads, list + *sent, n - *sent);
+		int got = sendmmsg(fd, msgs, count, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 && !wait && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return RC_OK;
+		if (got < 0)
+			return err_sys(err, "cannot send message %d", (int)list[*sent].type);
+		*sent += (size_t)got;
+	}
+	return RC_OK;
+}
+
 enum rc message_check(struct message *m, struct err *err)
 {
 	const struct rule *rule = m->type < MESSAGE_TYPE_MAX ? &rules[m->type] : &rules[0];

@@ -9,6 +9,8 @@
 #ifndef PROCESSOR_MESSAGE_H
 #define PROCESSOR_MESSAGE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/id.h"
@@ -125,6 +127,18 @@ struct message {
  * peer is gone (no SIGPIPE); RC_LIMIT when the body is too long. */
 enum rc message_send(
     int fd, enum message_type type, const void *body, size_t size, struct err *err);
+
+/* One of many messages: type, and a body that is borrowed. */
+struct message_part {
+	enum message_type type;
+	const void *body;
+	size_t size;
+};
+
+/* Send n messages with few calls, from *sent on, which is moved along. Without `wait`: as many as
+ * the socket takes at once, which is no failure. Otherwise as message_send. */
+enum rc message_send_many(int fd, const struct message_part *list, size_t n, size_t *sent,
+    bool wait, struct err *err);
 
 /* Receive one. RC_DONE: the peer is gone; RC_BUSY: none there (non-blocking socket); RC_INVALID:
  * not a well-formed message. Texts are NUL-terminated. */

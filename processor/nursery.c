@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -28,8 +29,10 @@ int nursery_spawn(const char *argv0, const int *fds, int count, pid_t *pid)
 {
 	char *const argv[] = {strdupa(argv0), NULL};
 	/* Set for developers only: messages of debug level. */
-	char debug[] = "DROPMILL_DEBUG=1", *const env[] = {
-					       getenv("DROPMILL_DEBUG") ? debug : NULL, NULL};
+	char debug[] = "DROPMILL_DEBUG=1";
+	/* Calls between libraries are bound once, here, and not by every runner anew. */
+	char bind[] = "LD_BIND_NOW=1";
+	char *const env[] = {bind, getenv("DROPMILL_DEBUG") ? debug : NULL, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t set;
@@ -180,6 +183,8 @@ int nursery_main(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "nursery");
 	fcntl(CONTROL, F_SETFD, FD_CLOEXEC);
+	/* What jansson would read /dev/urandom for in every runner. */
+	json_object_seed(0);
 	/* The end of the socket is the end of the supervisor. */
 	while (receive(fds)) {
 		pid_t pid =

@@ -117,7 +117,7 @@ static void add_programs(struct making *m, const char *directory, const char *pr
 
 	if (!sandbox_wants(directory))
 		return;
-	if (host_private(m->h->cfg, directory)) {
+	if (host_private(m->h, directory)) {
 		if (program)
 			add_bind(m, program, program, false);
 		return;

@@ -205,6 +205,7 @@ static bool empty(struct removal *r, int fd, int depth)
 	}
 	for (struct dirent *e; (e = readdir(dir));) {
 		const char *name = e->d_name;
+		bool directory;
 		int sub;
 
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
@@ -216,8 +217,12 @@ static bool empty(struct removal *r, int fd, int depth)
 		}
 		if (unlinkat(fd, name, 0) == 0)
 			continue;
+		directory = errno == EISDIR;
+		/* Most commands leave their output directory empty. */
+		if (directory && unlinkat(fd, name, AT_REMOVEDIR) == 0)
+			continue;
 		/* A command may have taken our right to look into its directory. */
-		if (errno != EISDIR || fchmodat(fd, name, 0700, 0) < 0) {
+		if (!directory || fchmodat(fd, name, 0700, 0) < 0) {
 			done = false;
 			continue;
 		}

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/str.h"
@@ -268,6 +269,40 @@ static void malformed_messages_are_refused(void **state)
 	assert_int_equal(receive(&m), RC_INVALID);
 }
 
+/* As a runner is told: what the socket takes before anybody reads, and the rest to one who does. */
+static void many_messages_arrive_in_order(void **state)
+{
+	enum { MANY = 200, SIZE = 8000 };
+	static char bodies[MANY][SIZE];
+	struct message_part parts[MANY];
+	static struct message m;
+	size_t sent = 0;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		memset(bodies[i], 'a' + i % 26, SIZE);
+		parts[i] = (struct message_part){MESSAGE_ARG, bodies[i], (size_t)(SIZE - i)};
+	}
+	assert_int_equal(message_send_many(pair[0], parts, MANY, &sent, false, NULL), RC_OK);
+	assert_true(sent > 1 && sent < MANY);
+	pid = fork();
+	if (pid == 0)
+		_exit(message_send_many(pair[0], parts, MANY, &sent, true, NULL) || sent != MANY);
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(receive(&m), RC_OK);
+		assert_int_equal(m.size, SIZE - i);
+		assert_memory_equal(m.u.text, bodies[i], m.size);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	parts[1].size = MESSAGE_BYTES_MAX + 1;
+	sent = 0;
+	assert_int_equal(message_send_many(pair[0], parts, 2, &sent, true, NULL), RC_LIMIT);
+	assert_int_equal(sent, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +315,7 @@ int main(void)
 	    cmocka_unit_test(long_lines_are_cut),
 	    cmocka_unit_test(texts_are_made_fit),
 	    cmocka_unit_test_setup_teardown(messages_arrive_as_sent, open_pair, close_pair),
+	    cmocka_unit_test_setup_teardown(many_messages_arrive_in_order, open_pair, close_pair),
 	    cmocka_unit_test_setup_teardown(malformed_messages_are_refused, open_pair, close_pair),
 	};
 
