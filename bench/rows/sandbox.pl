@@ -24,7 +24,7 @@ sub figure {
 	my @command = @_;
 	my $n = `$build/bench/sandbox @command`;
 	die "sandbox @command: failed\n" if $?;
-	return $n + 0;
+	return $n eq '' ? 0 : $n + 0; # fill says nothing
 }
 
 # Jobs per second with a queue that never runs dry, on all cores.
