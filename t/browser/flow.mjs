@@ -1,5 +1,7 @@
 // The main flow as a person sees it: drop files, watch them become results without a reload, cancel,
 // retry, delete; and that the page keeps still meanwhile: focus, selection, text and scroll survive polls.
+import { readFileSync } from 'node:fs';
+import { inflateRawSync } from 'node:zlib';
 import { drop, end, ended, is, job, ok, open, row, sleep, state, until, upload, url } from './lib.mjs';
 
 const page = await open('/', {}, [/ERR_FAILED|Failed to fetch/, /status of (409|507)/]);
@@ -11,6 +13,9 @@ is(await page.locator('.empty h2').innerText(), 'No jobs yet', 'an empty queue s
 // ---- drop → pending → processing → completed -------------------------------------------------------
 await page.evaluate(() => {
 	window.seen = {};
+	window.news = [];
+	new MutationObserver(() => window.news.push(document.getElementById('news').textContent))
+		.observe(document.getElementById('news'), { childList: true });
 	setInterval(() => {
 		for (const tr of document.querySelectorAll('#jobs tbody tr')) {
 			const name = tr.querySelector('th').innerText;
@@ -42,6 +47,13 @@ ok(progress.size >= 2, 'its progress moved meanwhile', [...progress]);
 const seen = await page.evaluate(() => [...window.seen['long.bin']]);
 ok(/^(Pending )?Processing Completed$/.test(seen.join(' ')), 'the states came in order', seen);
 ok(await page.locator('#sending').isHidden(), 'the list of uploads has gone');
+
+let news = [];
+ok(await until(async () => {
+	news = await page.evaluate(() => window.news);
+	return /long\.bin completed|jobs completed/.test(news.join());
+}), 'what has ended is said aloud', news);
+ok(news.length <= 5, 'and no more often than there were jobs', news);
 
 const paste = (selector) => page.evaluate((at) => {
 	const data = new DataTransfer();
@@ -204,8 +216,15 @@ ok(await until(async () => await page.locator('#jobs tbody tr').count() > 1), 'a
 // ---- pages ------------------------------------------------------------------------------------------------
 for (let i = 0; i < 30; i++)
 	await upload(`many ${i}.txt`, `${i}\n`);
+await page.locator('.pager [rel=next]').waitFor();
+let late = null;
+await page.route(`${url}/jobs/table`, (route) => { late ||= route; }); // a poll of the first page that is answered late
+await until(() => late);
 await page.locator('.pager [rel=next]').click();
 ok(await until(async () => await page.locator('.pager [rel=prev]').count() === 1), 'the next page');
+await late.continue();
+await page.unroute(`${url}/jobs/table`);
+await sleep(500);
 ok(/^\?after=\d+$/.test(new URL(page.url()).search), 'has an address', page.url());
 is(await row(page, 'a.csv').count(), 1, 'and the older jobs');
 await upload('not here.txt', 'x\n');
@@ -230,5 +249,108 @@ is(await page.evaluate(() => document.documentElement.dataset.theme), 'light', '
 await page.keyboard.press('t');
 await page.reload();
 is(await page.evaluate(() => document.documentElement.dataset.theme), 'dark', 'colours are remembered');
+
+// The tab key leads to everything, and one sees where: an outline that stands out from what is around it.
+const live = await upload('live.bin', 'x', 'endless');
+await ended(live.uuid, 'processing');
+await page.goto(`${url}/?type=endless`);
+await page.evaluate(() => {
+	const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+	const pixel = (under, color) => {
+		for (canvas.fillStyle of [under, color])
+			canvas.fillRect(0, 0, 1, 1);
+		return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+	};
+	const light = (rgb) => rgb.map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+		.reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+	// The ratio of the outline to what it is drawn on: inside the element if it is drawn inwards, else around it.
+	window.ratio = (at) => {
+		const seen = at.id === 'files' ? at.closest('.drop') : at;
+		const style = getComputedStyle(seen);
+		if (style.outlineStyle === 'none' || parseFloat(style.outlineWidth) < 2)
+			return 0;
+		let ground = parseFloat(style.outlineOffset) < 0 ? seen : seen.parentElement;
+		while (ground.parentElement && getComputedStyle(ground).backgroundColor === 'rgba(0, 0, 0, 0)')
+			ground = ground.parentElement;
+		const [a, b] = [style.outlineColor, getComputedStyle(ground).backgroundColor].map((c) => light(pixel('#fff', c)));
+		return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+	};
+});
+for (const theme of ['dark', 'light']) {
+	const stops = new Map();
+	await page.evaluate((to) => { document.documentElement.dataset.theme = to; document.activeElement.blur(); }, theme);
+	await sleep(300); // colours change in a while
+	for (let i = 0, rounds = 0; i < 90 && rounds < 2; i++) {
+		await page.keyboard.press('Tab');
+		const [name, ratio] = await page.evaluate(() => {
+			const at = document.activeElement;
+			return at === document.body ? [] : [at.id || at.className || at.textContent.trim(), window.ratio(at)];
+		});
+		if (!name)
+			continue; // between the last and the first
+		rounds += name === 'skip';
+		stops.set(name, ratio);
+	}
+	const stale_id = (await job(stale.uuid)).id;
+	const wanted = ['skip', 'brand', 'theme', 'keys', 'type', 'More options', 'files', 'tab-all', 'tab-failed', 'q', `name-${live.id}`,
+		`cancel-${live.id}`, `pause-${live.id}`, `delete-${live.id}`, `retry-${stale_id}`];
+	is(wanted.filter((one) => !stops.has(one)).join(), '', `${theme}: the tab key leads everywhere`);
+	is([...stops].filter(([, ratio]) => ratio < 3).map(([name, ratio]) => `${name} ${ratio.toFixed(1)}`).join(), '',
+		`${theme}: and shows where it is`);
+}
+
+// ---- all results in one file ------------------------------------------------------------------------------
+const lots = await upload('lots.bin', 'x', 'lots');
+await ended(lots.uuid);
+await page.goto(`${url}/jobs/${lots.uuid}`);
+let go, heads = 0, swaps = 0;
+const may_go = new Promise((resolve) => { go = resolve; });
+await page.exposeFunction('swapped', () => { swaps++; });
+await page.evaluate(() => document.addEventListener('htmx:after:swap', () => window.swapped()));
+await page.route('**/files.zip', async (route) => {
+	if (route.request().method() === 'HEAD' && ++heads)
+		await may_go;
+	await route.continue();
+});
+await page.click('text=Download all');
+is(await page.getAttribute('a.all', 'aria-busy'), 'true', 'the link shows that the archive is being made');
+await upload('meanwhile.txt', 'x\n');
+ok(await until(() => swaps > 0), 'the page is refreshed meanwhile');
+is(await page.getAttribute('a.all', 'aria-busy'), 'true', 'and the link still shows it');
+await page.locator('a.all').dispatchEvent('click');
+const coming = page.waitForEvent('download');
+go();
+const zip = await coming;
+is(zip.suggestedFilename(), 'lots.zip', 'then the archive comes');
+ok(await until(async () => await page.getAttribute('a.all', 'aria-busy') === null), 'and the link is a link again');
+is(new URL(page.url()).pathname, `/jobs/${lots.uuid}`, 'on the page as it was');
+ok(heads < 10, 'a second click asked nothing more', heads);
+const bytes = readFileSync(await zip.path());
+const tail = bytes.lastIndexOf('PK\x05\x06');
+is(bytes.readUInt16LE(tail + 10), 300, 'all results are in it');
+const at = bytes.indexOf('PK\x03\x04');
+const [method, length, named, extra] = [8, 18, 26, 28].map((offset, i) => (i === 1 ? bytes.readUInt32LE(at + offset) : bytes.readUInt16LE(at + offset)));
+const first = bytes.subarray(at + 30 + named + extra, at + 30 + named + extra + length);
+const number = bytes.toString('utf8', at + 30, at + 30 + named).match(/^(?:.*\/)?part-(\d+)\.txt$/)[1];
+is(String(method ? inflateRawSync(first) : first), `this is result ${number}\n`, 'with what is in them');
+await page.context().close();
+
+// ---- the stack restarts under an open page ------------------------------------------------------------------
+const tab = await open('/', {}, [/ERR_CONNECTION|ERR_EMPTY|ERR_INCOMPLETE|ERR_FAILED|Failed to fetch|status of 50[0234]/]);
+console.log('restart');
+ok(await until(() => tab.locator('#offline').isVisible(), 60), 'an open page sees the server go');
+is(await tab.locator('#offline').innerText(), 'The server does not answer. This page keeps trying.', 'and says so');
+ok(await until(async () => /is back/.test(await tab.locator('#offline').textContent()), 90), 'it sees it come back, and says that too');
+ok(await until(() => tab.locator('#offline').isHidden(), 10), 'for a while');
+await upload('after the restart.txt', 'x\n');
+ok(await until(async () => await row(tab, 'after the restart').count()), 'and goes on by itself');
+await tab.route('**/jobs/table*', async (route) => { // as of another version
+	const response = await route.fetch();
+	await route.fulfill({ response, headers: { ...response.headers(), 'hx-ptag': 'another-1-1' } });
+});
+ok(await until(async () => /has been updated/.test(await tab.locator('#offline').textContent())), 'one of another version asks to be loaded anew');
+await tab.unroute('**/jobs/table*');
+await tab.click('#offline a');
+ok(await until(() => tab.locator('#offline').isHidden()), 'and is then as new');
 
 await end();
