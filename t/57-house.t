@@ -149,7 +149,7 @@ SKIP: {
 			is($job->{status}, 'pending', 'and claims nothing');
 			is($p->sql("SELECT attempt FROM jobs WHERE id = $id"), 0, 'not once');
 			my $web = Dropmill::Cgi->on($p);
-			my $bar = sub { $web->request(GET => '/', accept => 'text/html')->{content} =~ m{<p class="warning" role="note">(.*?)</p>} ? $1 : '' };
+			my $bar = sub { $web->request(GET => '/', accept => 'text/html')->{content} =~ m{<aside class="warning"[^>]*>(.*?)</aside>} ? $1 : '' };
 			like($bar->(), qr/^No job is begun on \S+: commands cannot be put into the sandbox \(/, 'operators see it on every page');
 			like(($p->dropmill('doctor'))[1], qr/^fail +processor +No job is begun on \S+: /m, 'and the doctor says so');
 			if (!defined $user) {
@@ -169,7 +169,7 @@ SKIP: {
 			like($p->sql('SELECT about FROM workers'), qr/"warning":"No sandbox on \S+: commands run with all rights/,
 				'and tells the operators');
 			like(Dropmill::Cgi->on($p)->request(GET => '/jobs/' . $p->sql('SELECT MAX(id) FROM jobs'), accept => 'text/html')->{content},
-				qr/<p class="warning" role="note">No sandbox on /, 'on every page');
+				qr/<aside class="warning"[^>]*>No sandbox on /, 'on every page');
 			like(($p->dropmill('doctor'))[1], qr/^warn +processor +No sandbox on \S+: /m, 'and by the doctor');
 			$p->kill_it(TERM => $pid);
 		};
