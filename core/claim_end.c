@@ -206,7 +206,8 @@ struct expired {
 };
 
 /* Whether its type, as it was when the job was made, has a lost run begun again. One that nobody
- * published says nothing against it. */
+ * published, or that cannot be read, says nothing against it: it must not keep the sweep from the
+ * jobs of others. */
 static enum rc lost_is_retried(struct db *db, const struct expired *x, bool *yes, struct err *err)
 {
 	struct jobtype type;
@@ -215,9 +216,14 @@ static enum rc lost_is_retried(struct db *db, const struct expired *x, bool *yes
 
 	arena_init(&a);
 	rc = jobtype_load_version(db, x->job_type, x->type_version, &a, &type, err);
-	*yes = rc == RC_NOTFOUND || (rc == RC_OK && type.retry_on & (RETRY_LOST | RETRY_ANY));
+	if (rc == RC_NOTFOUND || rc == RC_INVALID) {
+		*yes = true;
+		rc = RC_OK;
+	} else {
+		*yes = rc == RC_OK && type.retry_on & (RETRY_LOST | RETRY_ANY);
+	}
 	arena_release(&a);
-	return rc == RC_NOTFOUND ? RC_OK : rc;
+	return rc;
 }
 
 static enum rc sweep_leases(struct db *db, int64_t backoff_ms, int64_t *n, struct err *err)
