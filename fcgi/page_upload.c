@@ -59,9 +59,12 @@ static const char *jobs_json(struct request *r, const struct accept *ac)
 
 	for (size_t i = 0; i < ac->n; i++) {
 		struct job *job = arena_alloc(r->arena, sizeof *job);
+		struct view *row;
 
 		job_made(&r->scope, &ac->jobs[i], job);
-		view_push(jobs, job_view(r->arena, job, ac->jobs[i].files, ac->jobs[i].file_count));
+		row = job_view(r->arena, job, ac->jobs[i].files, ac->jobs[i].file_count);
+		job_view_hold(row, job, ac->types);
+		view_push(jobs, row);
 	}
 	view_put(v, "jobs", jobs);
 	buf_init(&text);
