@@ -96,7 +96,8 @@ subtest 'no inode is left' => sub {
 	my @before = processes($stack);
 	my ($accepted, $status, $json) = fill($stack, 'x' x 100);
 	is($status, 507, 'no inode is 507');
-	is($json->{detail}, $sentence, 'with the same sentence');
+	# Whoever comes for the first inode that is not there says so: nginx for the body, or we for the file.
+	like($json->{detail}, qr/^(?:\Q$sentence\E|the upload could not be stored: the disk may be full)$/, 'with a sentence');
 	within($stack, "mount -o remount,nr_inodes=100000 $stack->{mount}");
 	my $again = 0;
 	ok(wait_until(10, sub { ($again) = put($stack, 'after', 'y'); $again == 201 }), 'with room again it is 201');
