@@ -368,6 +368,8 @@ static void sq_rollback(void *conn)
 	/* SQLite has rolled back by itself after some errors. */
 	if (!sqlite3_get_autocommit(c->db) && run(c->rollback) != SQLITE_OK)
 		bug("rollback failed: %s", sqlite3_errmsg(c->db));
+	if (c->inside)
+		sqlite_log_forget(c);
 	leave(c);
 }
 

@@ -38,6 +38,8 @@ enum rc sqlite_error(struct sqlite_conn *c, int code, const char *what, struct e
 const char *sqlite_log_layer(void);
 /* A write transaction has begun: its pages go to the log in one piece. */
 void sqlite_log_begin(struct sqlite_conn *c);
+/* It was rolled back: what is held back belongs to nobody. While the write lock is still held. */
+void sqlite_log_forget(struct sqlite_conn *c);
 /* The log to the disk; SQLite's code. */
 int sqlite_log_sync(struct sqlite_conn *c);
 

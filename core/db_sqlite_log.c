@@ -11,7 +11,8 @@
  *
  * Every other use of the file writes what is held back first. After the commit nothing is held back
  * until the next transaction begins: SQLite may still mend checksums of frames it wrote before.
- * What a rolled back transaction leaves here belongs to nobody and is forgotten.
+ * What a transaction that is rolled back leaves here is forgotten before the write lock goes: the
+ * next one, of any process, writes to the same place, and must not be overwritten by it.
  */
 #include "core/db_sqlite.h"
 
@@ -161,11 +162,20 @@ void sqlite_log_begin(struct sqlite_conn *c)
 {
 	struct sqlite_log *l = log_of(log_file(c));
 
+	if (l->n)
+		bug("bytes were left of an earlier transaction: n=%d", l->n);
 	if (!l->held)
 		l->held = malloc(HELD_MAX);
-	l->n = 0;
 	l->last = false;
 	l->holding = l->held != NULL;
+}
+
+void sqlite_log_forget(struct sqlite_conn *c)
+{
+	struct sqlite_log *l = log_of(log_file(c));
+
+	l->n = 0;
+	l->holding = false;
 }
 
 int sqlite_log_sync(struct sqlite_conn *c)

@@ -214,6 +214,50 @@ static void what_was_rolled_back_leaves_nothing(void **state)
 	assert_int_equal(after_a_cut(0), 0);
 }
 
+static int rolled_back[2], committed[2];
+
+/* Rolls back what has gone to the log in part, and reads when another has written in its place. */
+static void roll_back_and_read(void *unused)
+{
+	struct db *db = open_with_rows();
+	struct err err = {0};
+
+	(void)unused;
+	must(db_begin(db, &err));
+	for (int i = 0; i < ROWS; i++)
+		put_row(db, i, 1);
+	db_rollback(db);
+	signal_go(rolled_back[1]);
+	if (!wait_go(committed[0], 30000))
+		_exit(5);
+	free(get(db, "row-0"));
+	_exit(0);
+}
+
+static void commit_after_it(void *unused)
+{
+	(void)unused;
+	if (!wait_go(rolled_back[0], 30000))
+		_exit(5);
+	commit_rows(fixture_open(), ROWS, 2);
+	signal_go(committed[1]);
+	_exit(0);
+}
+
+static void what_was_rolled_back_spoils_nothing_of_others(void **state)
+{
+	pid_t first, second;
+
+	(void)state;
+	assert_int_equal(pipe(rolled_back), 0);
+	assert_int_equal(pipe(committed), 0);
+	first = fixture_start(roll_back_and_read, NULL);
+	second = fixture_start(commit_after_it, NULL);
+	assert_int_equal(fixture_wait(first), 0);
+	assert_int_equal(fixture_wait(second), 0);
+	assert_int_equal(after_a_cut(2), 0);
+}
+
 static void fail_one(void *unused)
 {
 	struct db *db = open_with_rows();
@@ -251,6 +295,7 @@ int main(void)
 	    FRESH(a_long_one_is_several),
 	    FRESH(what_did_not_fit_into_the_cache_is_whole),
 	    FRESH(what_was_rolled_back_leaves_nothing),
+	    FRESH(what_was_rolled_back_spoils_nothing_of_others),
 	    FRESH(a_full_disk_fails_the_commit),
 	};
 
