@@ -332,7 +332,7 @@ enum rc turn_take(struct supervisor *sv, struct err *err)
 	if (!rc && b.look)
 		rc = look_ahead(sv, &b, now, err);
 	/* Without the database nobody can renew our leases: others will run these jobs. */
-	else if (now - sv->renewed_ms > sv->cfg->lease_ms)
+	if (rc && now - sv->renewed_ms > sv->cfg->lease_ms)
 		running_stop_all(sv, STOP_LOST, 0);
 	arena_release(&b.arena);
 	return rc;
