@@ -152,8 +152,8 @@ static int on_exit_of_tool(sd_event_source *source, int fd, uint32_t revents, vo
 static enum rc write_list(const struct archive_work *w, int *fd, struct err *err)
 {
 	char path[64];
+	enum rc rc = RC_OK;
 	struct buf b;
-	ssize_t n;
 
 	buf_init(&b);
 	for (size_t i = 0; i < w->n; i++) {
@@ -164,11 +164,10 @@ static enum rc write_list(const struct archive_work *w, int *fd, struct err *err
 			buf_add(&b, texts[k], strlen(texts[k]) + 1);
 	}
 	*fd = memfd_create("archive", MFD_CLOEXEC);
-	n = *fd < 0 ? -1 : pwrite(*fd, b.data, b.len, 0);
-	if (n != (ssize_t)b.len)
-		err_sys(err, "cannot write the list of an archive");
+	if (*fd < 0 || pwrite(*fd, b.data, b.len, 0) != (ssize_t)b.len)
+		rc = err_sys(err, "cannot write the list of an archive");
 	buf_release(&b);
-	return n < 0 || *fd < 0 ? RC_SYS : RC_OK;
+	return rc;
 }
 
 /* In the child: the tool, with the store as its directory and nothing else that is ours. */
