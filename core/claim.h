@@ -115,6 +115,8 @@ struct worker {
 };
 enum rc worker_list(
     struct db *db, struct arena *a, struct worker **out, size_t *n, struct err *err);
+/* Whether it has been heard of in the last minute; otherwise it is taken to be gone. */
+bool worker_heard(const struct worker *w);
 
 /* Back-off before retry number `retry` (from 1): base x 2^(retry-1), at most 1 h, +-25 % jitter. */
 int64_t claim_backoff_ms(int64_t base_ms, int64_t retry);

@@ -11,6 +11,8 @@
 
 #include "core/clock.h"
 
+#define HEARD_MS 60000
+
 static enum rc boot_id(char out[static 64], struct err *err)
 {
 	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
@@ -116,4 +118,9 @@ enum rc worker_list(struct db *db, struct arena *a, struct worker **out, size_t 
 		};
 	db_finish(&cur);
 	return rc == RC_OK || rc == RC_DONE ? RC_OK : rc;
+}
+
+bool worker_heard(const struct worker *w)
+{
+	return clock_wall_ms() - w->seen_at < HEARD_MS;
 }

@@ -6,12 +6,8 @@
 #include <unistd.h>
 
 #include "core/claim.h"
-#include "core/clock.h"
 #include "fcgi/app.h"
 #include "fcgi/pages.h"
-
-/* A processor that has not been heard of for this long is not there. */
-#define PROCESSOR_MS 60000
 
 enum rc page_health_live(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
@@ -49,7 +45,7 @@ static const char *check_processor(struct app *app, struct arena *a, struct err 
 	if (worker_list(app->db, a, &workers, &n, err) != RC_OK)
 		return "failed";
 	for (size_t i = 0; i < n; i++)
-		if (clock_wall_ms() - workers[i].seen_at < PROCESSOR_MS)
+		if (worker_heard(&workers[i]))
 			return "ok";
 	return "missing";
 }

@@ -6,10 +6,6 @@
 #include <string.h>
 
 #include "core/claim.h"
-#include "core/clock.h"
-
-/* One that was not heard of for this long is gone. */
-#define PROCESSOR_MS 60000
 
 void warning_put(struct app *app, const struct request *r, struct view *page)
 {
@@ -23,7 +19,7 @@ void warning_put(struct app *app, const struct request *r, struct view *page)
 		struct view *about = NULL;
 		const char *text;
 
-		if (clock_wall_ms() - workers[i].seen_at >= PROCESSOR_MS ||
+		if (!worker_heard(&workers[i]) ||
 		    view_parse(r->arena, workers[i].about, strlen(workers[i].about), &about, &err))
 			continue;
 		text = view_text(view_get(about, "warning"));
