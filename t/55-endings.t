@@ -164,10 +164,5 @@ sub cancel {
 	is($p->sql("SELECT count(*) FROM jobs WHERE id = $id"), 0, 'and no row');
 }
 
-if ($> == 0) {
-	subtest 'started by root' => sub { check('root') };
-	subtest 'started by an ordinary user' => sub { check('nobody', user => 'nobody') };
-} else {
-	subtest 'started by an ordinary user' => sub { check('self') };
-}
+Dropmill::Processor->by_root_and_others(\&check);
 done_testing;

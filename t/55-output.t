@@ -46,10 +46,5 @@ sub check {
 	is($job->{result}, 'holes are fine', 'making holes is');
 }
 
-if ($> == 0) {
-	subtest 'started by root' => sub { check('root') };
-	subtest 'started by an ordinary user' => sub { check('nobody', user => 'nobody') };
-} else {
-	subtest 'started by an ordinary user' => sub { check('self') };
-}
+Dropmill::Processor->by_root_and_others(\&check);
 done_testing;

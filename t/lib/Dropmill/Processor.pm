@@ -200,6 +200,14 @@ sub leftovers {
 	return grep { /^[0-9a-f]{8}-/ } readdir $dir;
 }
 
+# A check for both ways of starting a processor, as far as we can: it is given a name, and options for `new`.
+sub by_root_and_others {
+	my ($class, $check) = @_;
+	my $try = \&Test::More::subtest;
+	$try->('started by root', sub { $check->('root') }) if $> == 0;
+	$try->('started by an ordinary user', sub { $> == 0 ? $check->('nobody', user => 'nobody') : $check->('self') });
+}
+
 sub DESTROY {
 	my ($self) = @_;
 	return if $self->{owner} != $$;
