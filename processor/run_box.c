@@ -37,7 +37,7 @@ static void sandbox_ready(struct run *r, pid_t init, int64_t pid_ns)
 		return;
 	}
 	/* For the one who clears up, should all of us die. */
-	if (dprintf(RUNNER_LOCK, "pidns %lld\n", (long long)pid_ns) < 0 ||
+	if (dprintf(RUNNER_LOCK, "pidns %lld %d\n", (long long)pid_ns, (int)init) < 0 ||
 	    write(r->child.block, "x", 1) != 1) {
 		err_sys(&err, "cannot let the command begin");
 		run_fault(r, err.text);

@@ -80,15 +80,38 @@ static bool held(int fd)
 	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-/* Whether any process is in this pid namespace, as far as we may look. */
-static bool namespace_alive(long long inode)
+/* Whether a process is the first of its pid namespace. */
+static bool is_first(const char *pid)
+{
+	char path[300], text[4096], *line;
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%s/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, text, sizeof text - 1);
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+	line = strstr(text, "\nNSpid:");
+	if (!line)
+		return false;
+	line[1 + strcspn(line + 1, "\n")] = '\0';
+	return strcmp(strrchr(line, '\t'), "\t1") == 0;
+}
+
+/* Whether any process is in the pid namespace that had this first process, as far as we may look.
+ * The number of a namespace may be given again when it has gone: one of that number with another
+ * first process is somebody else's. */
+static bool namespace_alive(long long inode, int first)
 {
 	char want[64];
 	DIR *proc = opendir("/proc");
-	bool found = false;
+	bool found = false, theirs = false;
 
 	snprintf(want, sizeof want, "pid:[%lld]", inode);
-	for (struct dirent *e; proc && !found && (e = readdir(proc));) {
+	for (struct dirent *e; proc && !theirs && (e = readdir(proc));) {
 		char path[300], link[64];
 		ssize_t n;
 
@@ -97,11 +120,14 @@ static bool namespace_alive(long long inode)
 		snprintf(path, sizeof path, "/proc/%s/ns/pid", e->d_name);
 		n = readlink(path, link, sizeof link - 1);
 		link[n > 0 ? n : 0] = '\0';
-		found = strcmp(link, want) == 0;
+		if (strcmp(link, want) != 0)
+			continue;
+		found = true;
+		theirs = atoi(e->d_name) != first && is_first(e->d_name);
 	}
 	if (proc)
 		closedir(proc);
-	return found;
+	return found && !theirs;
 }
 
 bool workdir_alive(int root, const char *name, int64_t *worker_id)
@@ -109,6 +135,7 @@ bool workdir_alive(int root, const char *name, int64_t *worker_id)
 	char path[WORKDIR_NAME_SIZE + 8], text[256];
 	long long worker = 0, inode = 0;
 	const char *at;
+	int first = 0;
 	ssize_t n;
 	int fd;
 	bool alive;
@@ -123,7 +150,8 @@ bool workdir_alive(int root, const char *name, int64_t *worker_id)
 	if (sscanf(text, "worker %lld", &worker) == 1)
 		*worker_id = worker;
 	at = strstr(text, "pidns ");
-	alive = held(fd) || (at && sscanf(at, "pidns %lld", &inode) == 1 && namespace_alive(inode));
+	alive = held(fd) || (at && sscanf(at, "pidns %lld %d", &inode, &first) == 2 &&
+				namespace_alive(inode, first));
 	close(fd);
 	return alive;
 }

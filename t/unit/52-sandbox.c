@@ -16,7 +16,9 @@
 #include "processor/workdir.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct arena arena;
@@ -183,22 +185,62 @@ static void a_lock_tells_the_living(void **state)
 	assert_int_equal(owner, 0);
 }
 
+/* A pid namespace with one process, which lives until the pipe is closed; its pid out here. */
+static pid_t namespace_of_one(const int until[static 2])
+{
+	int said[2];
+	pid_t maker, first = 0;
+
+	assert_int_equal(pipe(said), 0);
+	maker = fork();
+	if (!maker) {
+		char c;
+
+		close(until[1]);
+		if (unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0 || (first = fork()) < 0)
+			_exit(1);
+		if (first && write(said[1], &first, sizeof first) != sizeof first)
+			_exit(1);
+		if (!first && read(until[0], &c, 1) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	close(said[1]);
+	assert_int_equal(read(said[0], &first, sizeof first), sizeof first);
+	close(said[0]);
+	assert_int_equal(waitpid(maker, NULL, 0), maker);
+	return first;
+}
+
 static void a_namespace_that_lives_counts(void **state)
 {
-	char uuid[UUID_SIZE], name[WORKDIR_NAME_SIZE];
-	int dir, lock, budget = 100;
+	char uuid[UUID_SIZE], name[WORKDIR_NAME_SIZE], path[WORKDIR_NAME_SIZE + 8];
+	int dir, lock, until[2], budget = 100;
 	struct stat st;
 	int64_t owner;
 	struct err err;
+	pid_t first;
 
 	(void)state;
+	assert_int_equal(pipe2(until, O_CLOEXEC), 0);
+	first = namespace_of_one(until);
+	snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)first);
+	assert_int_equal(stat(path, &st), 0);
 	workdir_name(uuid_new(uuid), 1, name);
 	assert_int_equal(workdir_make(root, name, 1, (uid_t)-1, 0, &dir, &lock, &err), RC_OK);
-	assert_int_equal(stat("/proc/self/ns/pid", &st), 0);
-	dprintf(lock, "pidns %lld\n", (long long)st.st_ino);
-	close(lock);
 	close(dir);
+	dprintf(lock, "pidns %lld %d\n", (long long)st.st_ino, (int)first);
+	close(lock);
 	assert_true(workdir_alive(root, name, &owner));
+	/* The number was given to another. */
+	snprintf(path, sizeof path, "%s/lock", name);
+	lock = openat(root, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	dprintf(lock, "worker 1\npidns %lld %d\n", (long long)st.st_ino, (int)first + 1);
+	close(lock);
+	assert_false(workdir_alive(root, name, &owner));
+	assert_int_equal(owner, 1);
+	close(until[1]);
+	close(until[0]);
 	assert_true(workdir_remove(root, name, &budget));
 }
 
