@@ -80,25 +80,43 @@ static bool held(int fd)
 	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-/* Whether a process is the first of its pid namespace. */
-static bool is_first(const char *pid)
+/* The value of a field of /proc/PID/status, "" without one. */
+static const char *field(const char *status, const char *name, char *out, size_t size)
 {
-	char path[300], text[4096], *line;
+	const char *at = strstr(status, name);
+
+	at = at ? at + strlen(name) : "";
+	snprintf(out, size, "%.*s", (int)strcspn(at, "\n"), at);
+	return out;
+}
+
+/* What a process is to the namespace it was found in. */
+enum member { MEMBER_DEAD, MEMBER_FIRST, MEMBER_OTHER };
+
+static enum member member(const char *pid)
+{
+	char path[300], status[4096], text[256];
+	const char *last;
 	ssize_t n = -1;
 	int fd;
 
 	snprintf(path, sizeof path, "/proc/%s/status", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		n = read(fd, text, sizeof text - 1);
+		n = read(fd, status, sizeof status - 1);
 		close(fd);
 	}
-	text[n > 0 ? n : 0] = '\0';
-	line = strstr(text, "\nNSpid:");
-	if (!line)
-		return false;
-	line[1 + strcspn(line + 1, "\n")] = '\0';
-	return strcmp(strrchr(line, '\t'), "\t1") == 0;
+	if (n <= 0)
+		return MEMBER_DEAD;
+	status[n] = '\0';
+	/* One that nobody has waited for does nothing any more, unless it has other threads. */
+	field(status, "\nState:\t", text, sizeof text);
+	if ((*text == 'Z' || *text == 'X') &&
+	    atoi(field(status, "\nThreads:\t", text, sizeof text)) <= 1)
+		return MEMBER_DEAD;
+	field(status, "\nNSpid:\t", text, sizeof text);
+	last = strrchr(text, '\t');
+	return last && strcmp(last, "\t1") == 0 ? MEMBER_FIRST : MEMBER_OTHER;
 }
 
 /* Whether any process is in the pid namespace that had this first process, as far as we may look.
@@ -113,6 +131,7 @@ static bool namespace_alive(long long inode, int first)
 	snprintf(want, sizeof want, "pid:[%lld]", inode);
 	for (struct dirent *e; proc && !theirs && (e = readdir(proc));) {
 		char path[300], link[64];
+		enum member m;
 		ssize_t n;
 
 		if (*e->d_name < '0' || *e->d_name > '9')
@@ -122,8 +141,9 @@ static bool namespace_alive(long long inode, int first)
 		link[n > 0 ? n : 0] = '\0';
 		if (strcmp(link, want) != 0)
 			continue;
-		found = true;
-		theirs = atoi(e->d_name) != first && is_first(e->d_name);
+		m = member(e->d_name);
+		found = found || m != MEMBER_DEAD;
+		theirs = m == MEMBER_FIRST && atoi(e->d_name) != first;
 	}
 	if (proc)
 		closedir(proc);

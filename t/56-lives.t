@@ -147,6 +147,18 @@ sub killed_processor {
 	is($p->sql('PRAGMA integrity_check'), 'ok', 'the database is well');
 }
 
+# In a container whose first process waits for nobody: what dies stays there as a zombie.
+sub unreaped {
+	my ($user) = @_;
+	require POSIX;
+	syscall 157, 36, 1, 0, 0, 0; # prctl(PR_SET_CHILD_SUBREAPER): orphans come to us
+	killed_processor($user);
+	syscall 157, 36, 0, 0, 0, 0;
+	my $zombies = 0;
+	$zombies++ while waitpid(-1, POSIX::WNOHANG()) > 0;
+	cmp_ok($zombies, '>=', 2, 'and nobody had waited for the dead');
+}
+
 sub handed_back {
 	my ($user) = @_;
 	my $p = processor($user, config => { stop_grace => '300ms' });
@@ -223,6 +235,7 @@ for my $user (@user) {
 	subtest "a killed runner ($name)" => sub { killed_runner($user) };
 	subtest "a killed processor ($name)" => sub { killed_processor($user) };
 	subtest "a processor that is stopped ($name)" => sub { handed_back($user) };
+	subtest "the dead whom nobody waits for ($name)" => sub { unreaped($user) };
 	subtest "a processor that freezes ($name)" => sub { frozen_processor($user) };
 }
 SKIP: {

@@ -17,6 +17,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -217,11 +218,14 @@ static void a_namespace_that_lives_counts(void **state)
 	char uuid[UUID_SIZE], name[WORKDIR_NAME_SIZE], path[WORKDIR_NAME_SIZE + 8];
 	int dir, lock, until[2], budget = 100;
 	struct stat st;
+	siginfo_t info;
 	int64_t owner;
 	struct err err;
 	pid_t first;
 
 	(void)state;
+	/* The first process comes to us when its maker has gone: it is ours to wait for. */
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	assert_int_equal(pipe2(until, O_CLOEXEC), 0);
 	first = namespace_of_one(until);
 	snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)first);
@@ -239,8 +243,17 @@ static void a_namespace_that_lives_counts(void **state)
 	close(lock);
 	assert_false(workdir_alive(root, name, &owner));
 	assert_int_equal(owner, 1);
+	lock = openat(root, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	dprintf(lock, "worker 1\npidns %lld %d\n", (long long)st.st_ino, (int)first);
+	close(lock);
+	assert_true(workdir_alive(root, name, &owner));
+	/* Dead, and nobody has waited for it yet: a first process of a container may never do so. */
 	close(until[1]);
 	close(until[0]);
+	assert_int_equal(waitid(P_PID, (id_t)first, &info, WEXITED | WNOWAIT), 0);
+	assert_false(workdir_alive(root, name, &owner));
+	assert_int_equal(waitpid(first, NULL, 0), first);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 	assert_true(workdir_remove(root, name, &budget));
 }
 
