@@ -247,7 +247,7 @@ static void a_namespace_that_lives_counts(void **state)
 	dprintf(lock, "worker 1\npidns %lld %d\n", (long long)st.st_ino, (int)first);
 	close(lock);
 	assert_true(workdir_alive(root, name, &owner));
-	/* Dead, and nobody has waited for it yet: a first process of a container may never do so. */
+	/* Dead, and nobody has waited for it yet: the first process of a container may never. */
 	close(until[1]);
 	close(until[0]);
 	assert_int_equal(waitid(P_PID, (id_t)first, &info, WEXITED | WNOWAIT), 0);
