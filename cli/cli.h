@@ -37,7 +37,13 @@ int cmd_types(int argc, char **argv);
 /* Pause or resume the types named: part of `types`. */
 int cmd_types_pause(int n, char **names, bool pause);
 
+/* Job types of these files, or of all in the configured directories; types->bad lists what is wrong
+ * with the others. */
+struct jobtypes;
+void types_read(int argc, char **argv, struct jobtypes *types);
+
 /* Verbs of verbs that have a file of their own. */
+int types_explain(int argc, char **argv);
 int job_set(int argc, char **argv);
 
 /* How verbs with verbs of their own are used. */

@@ -22,6 +22,7 @@
 
 #include "cli/cli.h"
 #include "cli/packages.h"
+#include "cli/program.h"
 #include "core/clock.h"
 
 #define READY_MS 30000
@@ -61,59 +62,11 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 	return remove(path);
 }
 
-/* ---- programs of ours ---- */
-
-static const char *own_directory(void)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-
-	if (n <= 0)
-		cli_fail(EX_OSERR, "cannot find our own program: %s", strerror(errno));
-	path[n] = '\0';
-	*strrchr(path, '/') = '\0';
-	return arena_strdup(&cli.arena, path);
-}
-
-static const char *processor_path(void)
-{
-	static const char *const places[] = {"", "/../sbin"};
-
-	for (size_t i = 0; i < 2; i++) {
-		const char *path =
-		    arena_printf(&cli.arena, "%s%s/dropmill-processor", own_directory(), places[i]);
-
-		if (access(path, X_OK) == 0)
-			return path;
-	}
-	cli_fail(EX_UNAVAILABLE, "dropmill-processor does not lie beside this program");
-}
-
-static pid_t start(const char *const *argv, int out)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		cli_fail(EX_OSERR, "cannot start %s: %s", argv[0], strerror(errno));
-	if (pid)
-		return pid;
-	/* Whatever becomes of us, the processor leaves. */
-	if (dup2(open("/dev/null", O_RDONLY), 0) < 0 || dup2(out, 1) < 0)
-		_exit(126);
-	execv(argv[0], (char *const *)argv);
-	_exit(127);
-}
-
 /* Run `dropmill …` on the state: what it says on stdout; *code is its exit code. */
 static const char *ask(const char *const *words, int *code)
 {
 	const char *argv[64] = {"/proc/self/exe"};
-	char block[4096];
-	struct buf said;
-	const char *text;
-	int pipes[2], status, n = 1;
-	ssize_t got;
-	pid_t pid;
+	int n = 1;
 
 	if (cli_config()->file) {
 		argv[n++] = "-c";
@@ -122,26 +75,14 @@ static const char *ask(const char *const *words, int *code)
 	argv[n++] = "--json";
 	while (*words && n < 63)
 		argv[n++] = *words++;
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		cli_fail(EX_OSERR, "cannot make a pipe: %s", strerror(errno));
-	pid = start(argv, pipes[1]);
-	close(pipes[1]);
-	buf_init(&said);
-	while ((got = read(pipes[0], block, sizeof block)) > 0)
-		buf_add(&said, block, (size_t)got);
-	close(pipes[0]);
-	waitpid(pid, &status, 0);
-	*code = WIFEXITED(status) ? WEXITSTATUS(status) : 70;
-	text = arena_strndup(&cli.arena, said.data, said.len);
-	buf_release(&said);
-	return text;
+	return program_ask(argv, "", code);
 }
 
 /* ---- the processor ---- */
 
 static void start_processor(struct stage *st)
 {
-	const char *argv[] = {processor_path(), NULL, NULL, NULL};
+	const char *argv[] = {program_beside("dropmill-processor"), NULL, NULL, NULL};
 	const char *const migrate[] = {"migrate", NULL};
 	int log, code, err = dup(2);
 
@@ -155,7 +96,7 @@ static void start_processor(struct stage *st)
 		argv[2] = cli_config()->file;
 	}
 	if (!code)
-		st->processor = start(argv, log);
+		st->processor = program_start(argv, -1, log);
 	dup2(err, 2);
 	close(err);
 	close(log);

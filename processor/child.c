@@ -107,32 +107,39 @@ static void place_descriptors(const int theirs[static FD_COUNT], int count)
 		fail("close descriptors");
 }
 
-static void limit(int resource, rlim_t value, const char *what)
+size_t child_limits(const struct message_spec *spec, struct child_limit out[static CHILD_LIMITS_MAX])
 {
-	struct rlimit now, want = {value, value};
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t n = 0;
 
-	/* A lower hard limit of our own cannot be raised, and need not be. */
-	if (getrlimit(resource, &now) == 0 && now.rlim_max < value)
-		want = (struct rlimit){now.rlim_max, now.rlim_max};
-	if (setrlimit(resource, &want) < 0)
-		fail(what);
+	out[n++] = (struct child_limit){RLIMIT_CORE, "bytes of core file", 0};
+	out[n++] = (struct child_limit){RLIMIT_NOFILE, "open files", 1024};
+	if (spec->output_max_bytes > 0)
+		out[n++] =
+		    (struct child_limit){RLIMIT_FSIZE, "bytes a file", spec->output_max_bytes};
+	/* Of one process with a thread on each core: only what runs on after its runner froze. */
+	if (spec->timeout_ms > 0)
+		out[n++] = (struct child_limit){RLIMIT_CPU, "seconds of CPU",
+		    (spec->timeout_ms / 1000 + 2) * (cores > 0 ? cores : 1)};
+	if (spec->memory_bytes > 0 && !*spec->cgroup)
+		out[n++] = (struct child_limit){RLIMIT_DATA, "bytes of memory", spec->memory_bytes};
+	return n;
 }
 
 static void set_limits(const struct message_spec *spec)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct child_limit limits[CHILD_LIMITS_MAX];
+	size_t n = child_limits(spec, limits);
 
-	limit(RLIMIT_CORE, 0, "limit core files");
-	limit(RLIMIT_NOFILE, 1024, "limit open files");
-	if (spec->output_max_bytes > 0)
-		limit(RLIMIT_FSIZE, (rlim_t)spec->output_max_bytes, "limit file sizes");
-	/* Of one process with a thread on each core: only what runs on after its runner froze. */
-	if (spec->timeout_ms > 0)
-		limit(RLIMIT_CPU,
-		    (rlim_t)(spec->timeout_ms / 1000 + 2) * (rlim_t)(cores > 0 ? cores : 1),
-		    "limit CPU time");
-	if (spec->memory_bytes > 0 && !*spec->cgroup)
-		limit(RLIMIT_DATA, (rlim_t)spec->memory_bytes, "limit memory");
+	for (size_t i = 0; i < n; i++) {
+		struct rlimit now, want = {(rlim_t)limits[i].value, (rlim_t)limits[i].value};
+
+		/* A lower hard limit of our own cannot be raised, and need not be. */
+		if (getrlimit(limits[i].resource, &now) == 0 && now.rlim_max < want.rlim_max)
+			want = (struct rlimit){now.rlim_max, now.rlim_max};
+		if (setrlimit(limits[i].resource, &want) < 0)
+			fail("set a limit");
+	}
 }
 
 static void join_cgroups(const char *list)
@@ -206,8 +213,7 @@ static void close_all(int *fds, size_t n, int keep)
 			close(fds[i]);
 }
 
-enum rc child_start(
-    const struct child_plan *plan, struct arena *a, struct child *child, struct err *err)
+char **child_argv(const struct child_plan *plan, struct arena *a)
 {
 	struct sandbox box = {.binds = plan->binds,
 	    .bind_count = plan->bind_count,
@@ -219,8 +225,15 @@ enum rc child_start(
 	    .lock = FD_LOCK,
 	    .passwd = FD_PASSWD,
 	    .group = FD_GROUP};
+
+	return plan->spec->sandbox ? sandbox_argv(&box, plan->argv, a) : plan->argv;
+}
+
+enum rc child_start(
+    const struct child_plan *plan, struct arena *a, struct child *child, struct err *err)
+{
 	int theirs[FD_COUNT] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
-	char **argv = plan->spec->sandbox ? sandbox_argv(&box, plan->argv, a) : plan->argv;
+	char **argv = child_argv(plan, a);
 	enum rc rc;
 
 	*child = (struct child){-1, -1, -1, -1, -1, -1};

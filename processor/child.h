@@ -29,6 +29,18 @@ struct child {
 	int block;            /* a byte here lets the command begin; -1 without sandbox */
 };
 
+/* The argv of the new process: bubblewrap's, or the command's own. In the arena; texts borrowed. */
+char **child_argv(const struct child_plan *plan, struct arena *a);
+
+/* What the new process is limited to by the kernel: RLIMIT_*, and the word for people. */
+struct child_limit {
+	int resource;
+	const char *word;
+	int64_t value;
+};
+#define CHILD_LIMITS_MAX 5
+size_t child_limits(const struct message_spec *spec, struct child_limit out[static CHILD_LIMITS_MAX]);
+
 /* Start it. RC_SYS or RC_LIMIT: no process was made. What fails in the new process itself is the
  * last line on its stderr, and its exit status is not 0. */
 enum rc child_start(

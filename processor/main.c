@@ -11,17 +11,20 @@
 #include "core/log.h"
 #include "core/sniff.h"
 #include "core/version.h"
+#include "processor/explain.h"
 #include "processor/nursery.h"
 #include "processor/runner.h"
 #include "processor/supervisor.h"
 
 static const char usage[] =
-    "usage: dropmill-processor [-c FILE] [-n]\n"
+    "usage: dropmill-processor [-c FILE] [-n | --explain]\n"
     "\n"
     "Claims jobs and runs their commands, in the foreground.\n"
     "\n"
     "  -c FILE    configuration (else $DROPMILL_CONFIG, else " CONFIG_FILE ")\n"
     "  -n         check the configuration, print the effective settings, and end\n"
+    "  --explain  read a run from stdin (JSON), print what it would be, and end: for\n"
+    "             `dropmill types explain`\n"
     "  --help     this text\n"
     "  --version  the version\n"
     "\n"
@@ -45,10 +48,29 @@ static int print_settings(const struct config *cfg)
 	return fflush(stdout) ? EX_IOERR : EX_OK;
 }
 
+static int print_run(const struct config *cfg)
+{
+	struct buf in, out;
+	struct err err;
+	ssize_t n;
+
+	buf_init(&in);
+	buf_init(&out);
+	while ((n = read(STDIN_FILENO, buf_reserve(&in, 4096), 4096)) > 0)
+		in.len += (size_t)n;
+	if (explain(cfg, in.data, in.len, &out, &err))
+		die(err.rc == RC_INVALID ? EX_DATAERR : EX_OSERR, "%s", err.text);
+	buf_addc(&out, '\n');
+	fwrite(out.data, 1, out.len, stdout);
+	buf_release(&in);
+	buf_release(&out);
+	return fflush(stdout) ? EX_IOERR : EX_OK;
+}
+
 int main(int argc, char **argv)
 {
 	const char *file = NULL;
-	bool check = false;
+	bool check = false, explained = false;
 	struct config cfg;
 	struct arena arena;
 	struct err err;
@@ -63,6 +85,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-n") == 0) {
 			check = true;
+		} else if (strcmp(argv[i], "--explain") == 0) {
+			explained = true;
 		} else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
 			file = argv[++i];
 		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
@@ -79,7 +103,9 @@ int main(int argc, char **argv)
 	arena_init(&arena);
 	if (config_load(&cfg, file, &arena, &err))
 		die(EX_CONFIG, "%s", err.text);
-	status = check ? print_settings(&cfg) : supervisor_run(&cfg);
+	status = check	     ? print_settings(&cfg)
+		 : explained ? print_run(&cfg)
+			     : supervisor_run(&cfg);
 	arena_release(&arena);
 	return status;
 }

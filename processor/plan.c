@@ -88,11 +88,13 @@ static enum rc add_inputs(
 	m->paths = arena_zalloc(m->a, (c->input_count + 1) * sizeof *m->paths);
 	for (size_t i = 0; i < c->input_count; i++) {
 		const char *name = input_name(m, c, i);
+		const char *const *shown = m->order->shown;
 		char stored[64];
-		const char *source = arena_printf(
-		    m->a, "%s/%s", m->h->cfg->store, store_name(c->inputs[i].uuid, stored));
+		const char *source = shown ? shown[i]
+					   : arena_printf(m->a, "%s/%s", m->h->cfg->store,
+						 store_name(c->inputs[i].uuid, stored));
 
-		if (access(source, R_OK) < 0)
+		if (!shown && access(source, R_OK) < 0)
 			return errno == ENOENT
 				   ? err_set(err, RC_INVALID,
 					 "input \"%.200s\" is not in the store any more", name)
@@ -103,7 +105,7 @@ static enum rc add_inputs(
 		m->p->binds[m->p->bind_count - 1].input = c->inputs[i].id;
 		m->p->binds[m->p->bind_count - 1].sha256 =
 		    c->inputs[i].sha256 ? c->inputs[i].sha256 : "";
-		if (!m->h->sandboxed && !m->h->drop && symlink(source, m->paths[i]) < 0)
+		if (!m->h->sandboxed && !m->h->drop && !shown && symlink(source, m->paths[i]) < 0)
 			return err_sys(err, "cannot link input \"%.100s\"", name);
 	}
 	add_bind(m, arena_printf(m->a, "%s/%s/out", m->h->cfg->work, workdir), JOBTYPE_OUT, true);
@@ -127,6 +129,21 @@ static void add_programs(struct making *m, const char *directory, const char *pr
 		snprintf(m->visible + used, sizeof m->visible - used, "%s:", directory);
 }
 
+/* What a command may see besides its program and its files. */
+static enum rc add_visible(struct making *m, const struct jobtype *type, struct err *err)
+{
+	struct stat st;
+
+	if (m->h->cfg->scripts_dir && stat(m->h->cfg->scripts_dir, &st) == 0 && S_ISDIR(st.st_mode))
+		add_programs(m, m->h->cfg->scripts_dir, NULL);
+	for (const char **r = type->read; r && *r; r++) {
+		if (!m->order->shown && access(*r, F_OK) < 0)
+			return err_sys(err, "cannot show \"%.100s\" to the command", *r);
+		add_bind(m, *r, *r, false);
+	}
+	return RC_OK;
+}
+
 static enum rc add_command(
     struct making *m, const struct claim *c, const struct jobtype *type, struct err *err)
 {
@@ -136,30 +153,24 @@ static enum rc add_command(
 	    .name = c->input_count ? c->inputs[0].name : c->job.name};
 	const char **argv, *program;
 	char *directory;
-	struct stat st;
 	enum rc rc = jobtype_argv(type, &run, m->a, &argv, err);
 
 	if (rc)
 		return rc;
+	m->p->argv = argv;
 	program = jobtype_program(m->h->cfg, argv[0], m->a);
+	if (!program && m->order->shown)
+		return add_visible(m, type, err);
 	if (!program)
 		return err_set(err, RC_NOTFOUND, "program \"%.100s\" is not there", argv[0]);
 	/* Relative directories of the configuration mean nothing in there. */
 	if (*program != '/' && !(program = realpath(program, arena_alloc(m->a, PATH_MAX))))
 		return err_sys(err, "cannot find program \"%.100s\"", argv[0]);
 	argv[0] = program;
-	m->p->argv = argv;
 	directory = arena_strdup(m->a, program);
 	*strrchr(directory, '/') = '\0';
 	add_programs(m, *directory ? directory : "/", program);
-	if (m->h->cfg->scripts_dir && stat(m->h->cfg->scripts_dir, &st) == 0 && S_ISDIR(st.st_mode))
-		add_programs(m, m->h->cfg->scripts_dir, NULL);
-	for (const char **r = type->read; r && *r; r++) {
-		if (access(*r, F_OK) < 0)
-			return err_sys(err, "cannot show \"%.100s\" to the command", *r);
-		add_bind(m, *r, *r, false);
-	}
-	return RC_OK;
+	return add_visible(m, type, err);
 }
 
 static void add_environment(struct making *m, const struct claim *c)
@@ -215,7 +226,7 @@ enum rc plan_make(struct plan *p, struct host *h, const struct order *order, con
 		p->home = h->drop ? STAGE_JOB : arena_printf(a, "%s/%s", h->cfg->work, workdir);
 		m.in = arena_printf(a, "%s/in", p->home);
 		m.out = arena_printf(a, "%s/out", p->home);
-		if (!h->drop && mkdir(m.in, 0700) < 0 && errno != EEXIST)
+		if (!h->drop && !order->shown && mkdir(m.in, 0700) < 0 && errno != EEXIST)
 			return err_sys(err, "cannot make a directory of inputs");
 	}
 	rc = add_inputs(&m, c, workdir, err);

@@ -17,7 +17,7 @@
 
 /* Refused whatever their arguments are. Names that this kernel or library does not know are passed
  * over. */
-static const char *const refused[] = {
+const char *const seccomp_refused[] = {
     /* mounts and namespaces */
     "mount",
     "umount",
@@ -92,6 +92,7 @@ static const char *const refused[] = {
     "migrate_pages",
     "move_pages",
     "set_mempolicy",
+    NULL,
 };
 
 static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
@@ -103,8 +104,8 @@ static const int namespaces[] = {CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID, CLONE
 
 static int refuse_by_name(scmp_filter_ctx ctx)
 {
-	for (size_t i = 0; i < COUNT(refused); i++) {
-		int nr = seccomp_syscall_resolve_name(refused[i]);
+	for (size_t i = 0; seccomp_refused[i]; i++) {
+		int nr = seccomp_syscall_resolve_name(seccomp_refused[i]);
 		int rc = nr == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(ctx, REFUSE, nr, 0);
 
 		/* A call that exists on another architecture only. */

@@ -12,6 +12,9 @@
 #include "core/buf.h"
 #include "core/rc.h"
 
+/* Names of the calls that are refused whatever their arguments are; NULL-terminated. */
+extern const char *const seccomp_refused[];
+
 /* Append the program in the form bubblewrap reads (struct sock_filter records). */
 enum rc seccomp_program(struct buf *out, struct err *err);
 

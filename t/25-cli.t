@@ -122,6 +122,21 @@ is_deeply(decode_json($out)->{errors}, ["$dir/y.conf:2: unknown key \"titel\" in
 
 ($code, $out) = dropmill(@c, 'types', 'explain', 'inspect', '/tmp/a file.txt');
 like($out, qr{^command +\Q$build\E/dropmill-inspect '/job/in/a file.txt' /job/out$}m, 'the exact argv');
+like($out, qr{^environment +DROPMILL_INPUT='?/job/in/a file.txt'?$}m, 'the whole environment');
+like($out, qr{^mount +/job/in/a file\.txt +read-only, /tmp/a file\.txt$}m, 'where the input lies');
+like($out, qr{^mount +/job/out +writable, \S+/out$}m, 'and the outputs');
+like($out, qr{^mount +/usr +read-only$}m, 'what of the host is to be seen');
+like($out, qr{^mount +/tmp +writable, memory, at most 128M$}m, 'how much memory files may take');
+like($out, qr{^refused +mount .* ptrace }m, 'system calls');
+like($out, qr{^each process at most 1024 open files$}m, 'limits');
+like($out, qr{^sandbox +/usr/bin/bwrap .* --cap-drop ALL .* -- \Q$build\E/dropmill-inspect '/job/in/a file.txt' /job/out$}m,
+	'and the whole command line');
+unlike($out, qr{^mount +(?:/etc/shadow|/home|/root|/var)}m, 'nothing else of the host');
+{
+	local $ENV{DROPMILL_SANDBOX} = 'off';
+	my ($code, $off) = dropmill(@c, 'types', 'explain', 'inspect', '/tmp/a file.txt');
+	like($off, qr/^network +yes, the host's\nsandbox +none: sandbox = off$/m, 'without a sandbox it says so');
+}
 spew("$dir/state/opt.conf", "[job opt]\ntitle = O\naccept = *\ncommand = cat {name}\n");
 {
 	local $ENV{DROPMILL_JOBS_DIR} = "$dir/state";
