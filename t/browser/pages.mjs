@@ -13,7 +13,9 @@ const PLACES = [...COLOURS, 'scrollable-region-focusable'];
 // The page is loaded once and shown in each way. In dark only its colours are others, and on a phone what
 // stands where: the rules that depend on these are asked again. `phone`: rules for the phone.
 async function look(name, path, prepare, phone = PLACES) {
-	const page = await open(path, { colorScheme: 'light', reducedMotion: 'reduce' }, [/status of 4/]);
+	await page.setViewportSize(DESK);
+	await page.emulateMedia({ colorScheme: 'light' });
+	await page.goto(url + path);
 	await prepare?.(page);
 	await page.screenshot({ path: `${shots}/${name}-light.png` });
 	await axe(page, `${name}, light`);
@@ -28,8 +30,11 @@ async function look(name, path, prepare, phone = PLACES) {
 	}
 	await page.screenshot({ path: `${shots}/${name}-phone.png`, fullPage: true });
 	await axe(page, `${name}, phone`, phone);
-	await page.context().close();
+	await page.unrouteAll({ behavior: 'ignoreErrors' });
 }
+
+// One page that goes from place to place: a new profile for each takes longer than all that is looked at.
+const page = await open('/', { reducedMotion: 'reduce' }, [/status of 4/]);
 
 await look('fresh', '/');
 
@@ -115,20 +120,20 @@ await look('uploading', '/', async (page) => {
 });
 
 // The page of a job follows it.
-const page = await open(`/jobs/${running.uuid}`);
-await page.evaluate(() => { window.loadedOnce = true; });
-is(await page.locator('#job > header .status').innerText(), 'Processing', 'the page of a job shows its state');
-await page.click('button.cancel');
-ok(await until(async () => await page.locator('#job > header .status').innerText() === 'Cancelled'), 'cancel works there');
-ok(await until(async () => /Cancelled/.test(await page.locator('.history').innerText())), 'the history follows');
-ok(await until(async () => await page.locator('button.retry').count() === 1), 'the actions follow');
-await page.click('button.retry');
+const live = await open(`/jobs/${running.uuid}`);
+await live.evaluate(() => { window.loadedOnce = true; });
+is(await live.locator('#job > header .status').innerText(), 'Processing', 'the page of a job shows its state');
+await live.click('button.cancel');
+ok(await until(async () => await live.locator('#job > header .status').innerText() === 'Cancelled'), 'cancel works there');
+ok(await until(async () => /Cancelled/.test(await live.locator('.history').innerText())), 'the history follows');
+ok(await until(async () => await live.locator('button.retry').count() === 1), 'the actions follow');
+await live.click('button.retry');
 ok(await until(async () => (await job(running.uuid)).retry_count === 1), 'retry works there');
-ok(await until(async () => await page.locator('#job > header .status').innerText() === 'Processing'), 'and shows');
-ok(await page.evaluate(() => window.loadedOnce), 'without a reload');
-await page.click('button.delete');
-await page.locator('#ask .danger').click();
-await page.waitForURL((address) => address.pathname === '/');
+ok(await until(async () => await live.locator('#job > header .status').innerText() === 'Processing'), 'and shows');
+ok(await live.evaluate(() => window.loadedOnce), 'without a reload');
+await live.click('button.delete');
+await live.locator('#ask .danger').click();
+await live.waitForURL((address) => address.pathname === '/');
 is(await job(running.uuid), null, 'delete works there, and leads back to the list');
 
 await end();
