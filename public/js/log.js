@@ -72,6 +72,13 @@
 		jump();
 		log.focus({ preventScroll: true });
 	});
+	// The browser's own way there takes a moment, in which lines come and the end moves on.
+	log.addEventListener('keydown', (event) => {
+		if (event.key !== 'End' || event.shiftKey || event.altKey || event.metaKey)
+			return;
+		event.preventDefault();
+		jump();
+	});
 	new ResizeObserver(() => following && jump()).observe(log);
 
 	// ---- following ----------------------------------------------------------------------------------

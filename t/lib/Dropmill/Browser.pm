@@ -104,7 +104,7 @@ sub state_with_types {
 
 sub run {
 	my ($program) = @_;
-	my @how = (state => state_with_types(), config => { upload_max => '1M' });
+	my @how = (state => state_with_types(), config => { upload_max => '1M', stop_grace => '1s' });
 	my $stack = Dropmill::Stack->start(@how);
 	local $ENV{DROPMILL_URL} = 'http://127.0.0.1:' . $stack->port;
 	local $ENV{DROPMILL} = Dropmill::Stack::build() . '/dropmill';
