@@ -46,6 +46,7 @@ const browser = await chromium.launch({
 		'--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 const watched = []; // a list per page
+const waiting = new Map(); // requests without an answer yet, and since when
 
 // What should not have happened in a page, from now on. Each failed request is judged by the reason the
 // network gave: a poll under way when the page is left is aborted, and any other reason (a reset, an empty
@@ -57,13 +58,16 @@ export function watch(page, expected = [], origin = url) {
 		if (['error', 'warning'].includes(message.type()) && !/Failed to fetch/.test(message.text()))
 			note(`${message.type()}: ${message.text()}`);
 	});
+	page.on('requestfinished', (request) => waiting.delete(request));
 	page.on('requestfailed', (request) => {
+		waiting.delete(request);
 		const why = request.failure()?.errorText;
 		if (why !== 'net::ERR_ABORTED')
 			note(`${request.method()} ${request.url()} failed: ${why}`);
 	});
 	page.on('pageerror', (error) => note(`error: ${error.stack}`));
 	page.on('request', (request) => {
+		waiting.set(request, Date.now());
 		if (!request.url().startsWith(`${origin}/`) && !/^(data|blob|about):/.test(request.url()))
 			note(`request to ${request.url()}`);
 	});
@@ -76,7 +80,7 @@ export const bare = () => browser.newPage(); // one that nobody watches yet
 export async function open(path, options = {}, expected = []) {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
 	const page = await context.newPage();
-	page.setDefaultTimeout(15000);
+	page.setDefaultTimeout(40000);
 	watched.push(watch(page, expected));
 	if (options.javaScriptEnabled !== false) {
 		await page.addInitScript(() => addEventListener('securitypolicyviolation',
@@ -97,7 +101,8 @@ export async function end() {
 
 // Something was not there: what was seen until then counts, and this is the failure.
 process.on('uncaughtException', async (error) => {
-	ok(false, 'the test goes on', error.stack);
+	ok(false, 'the test goes on', [error.stack, ...[...waiting].map(([request, since]) =>
+		`no answer for ${Date.now() - since} ms: ${request.method()} ${request.url()}`)].join('\n'));
 	await end();
 });
 

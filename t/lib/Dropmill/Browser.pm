@@ -102,6 +102,14 @@ sub state_with_types {
 	return "$dir/state";
 }
 
+# What was asked last, and how long it took.
+sub last_requests {
+	my ($stack) = @_;
+	open my $in, '<', $stack->state . '/log/access.log' or return '';
+	my @line = <$in>;
+	return @line > 60 ? @line[-60 .. -1] : @line;
+}
+
 sub run {
 	my ($program) = @_;
 	my @how = (state => state_with_types(), config => { upload_max => '1M', stop_grace => '1s' });
@@ -111,10 +119,10 @@ sub run {
 	local $ENV{DROPMILL_CONFIG} = $stack->state . '/dropmill.conf';
 	local $ENV{SHOTS} = Dropmill::Stack::build() . '/screenshots';
 	open my $out, '-|', 'node', Dropmill::Stack::top() . "/t/browser/$program.mjs" or die "node: $!";
-	my ($plan, $n) = (-1, 0);
+	my ($plan, $n, $failed) = (-1, 0);
 	while (my $line = <$out>) {
 		chomp $line;
-		if ($line =~ /^(not )?ok \d+ - (.*)/) { $n++; ok(!$1, $2) }
+		if ($line =~ /^(not )?ok \d+ - (.*)/) { $n++; ok(!$1, $2) or $failed = 1 }
 		elsif ($line eq 'restart') {
 			my $port = $stack->port;
 			is_deeply([ $stack->stop ], [], 'the stack stops');
@@ -125,7 +133,8 @@ sub run {
 	}
 	close $out;
 	is($plan, $n, 'the program came to its end');
-	is_deeply([ $stack->stop ], [], 'no process is left') or diag($stack->log);
+	is_deeply([ $stack->stop ], [], 'no process is left') or $failed = 1;
+	diag($stack->log, last_requests($stack)) if $failed;
 	done_testing();
 	return;
 }
