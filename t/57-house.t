@@ -129,7 +129,8 @@ subtest 'a type this host cannot run' => sub {
 sub broken {
 	my ($sandbox, $user) = @_;
 	my $p = Dropmill::Processor->new(user => $user, config => { sandbox => $sandbox });
-	my @user = @{ delete $p->{as} // [] };
+	my @user = @{ $p->{as} };
+	$p->{as} = [];
 	$p->{wrap} = [ 'unshare', '-m', 'sh', '-c', 'mount --bind /bin/false /usr/bin/bwrap && exec "$@"', 'sh', @user ];
 	$p->type('good', '', command => '/usr/bin/echo fine');
 	return ($p, \@user);

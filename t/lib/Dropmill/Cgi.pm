@@ -45,7 +45,7 @@ sub new {
 # On the state of a Dropmill::Processor, as its user and beside it.
 sub on {
 	my ($class, $processor) = @_;
-	return bless { dir => $processor->{dir}, owner => $$, as => $processor->{as} }, $class;
+	return bless { dir => $processor->{dir}, owner => $$, as => $processor->{as}, build => $processor->{build} }, $class;
 }
 
 sub dir { return $_[0]{dir} }
@@ -105,7 +105,7 @@ sub request {
 		if (defined $option{$name}) { $env{$key} = $option{$name} } else { delete $env{$key} }
 	}
 	$env{$_} = $param->{$_} for keys %$param;
-	my ($status, $out) = $self->spawn(\%env, $body, @{ $self->{as} // [] }, "$build/dropmill-web");
+	my ($status, $out) = $self->spawn(\%env, $body, @{ $self->{as} // [] }, ($self->{build} // $build) . '/dropmill-web');
 	die "dropmill-web: status $status: $self->{stderr}" if $status;
 	my ($head, $content) = split /\r\n\r\n/, $out, 2;
 	my %answer = (headers => {}, content => $content // '', raw => $out);

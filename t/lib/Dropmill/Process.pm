@@ -64,12 +64,16 @@ sub with_text {
 	return @found;
 }
 
-# Try until the code answers true or the seconds are over; returns the last answer.
+# Try until the code answers true or the seconds are over; returns the last answer. What takes long is looked
+# at less and less often: each look may be a program that runs.
 sub wait_until {
 	my ($seconds, $code) = @_;
 	my $end = time + $seconds;
-	my $answer;
-	sleep 0.02 until ($answer = $code->()) || time > $end;
+	my ($answer, $pause) = (undef, 0.02);
+	until (($answer = $code->()) || time > $end) {
+		sleep $pause;
+		$pause *= 1.1 if $pause < 0.2;
+	}
 	return $answer;
 }
 

@@ -20,13 +20,31 @@ use Dropmill::Process qw(alive children identity wait_until with_text);
 my $top = dirname(dirname(dirname(dirname(abs_path(__FILE__)))));
 my $build = abs_path($ENV{BUILD} // "$top/build");
 
+# Where a user finds programs, templates and static files: in the checkout, or where root alone may enter
+# that (below /root, say), in a copy.
+my $copy;
+sub places {
+	my ($as) = @_;
+	return ($top, $build) if system("@$as test -r '$top/templates' -a -x '$build/dropmill'") == 0;
+	if (!$copy) {
+		$copy = tempdir('dm-copy-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+		chmod 0755, $copy;
+		mkdir "$copy/build";
+		system('cp', '-a', "$top/templates", "$top/public", $copy) == 0 or die 'cp failed';
+		system('cp', '-a', glob("$build/dropmill*"), "$copy/build") == 0 or die 'cp failed';
+	}
+	return ($copy, "$copy/build");
+}
+
 # Options: user (needs root; default: who we are), config => {}, wrap => [command in front].
 sub new {
 	my ($class, %option) = @_;
 	# Below a directory of mode 0700, where the commands' user cannot follow.
 	my $dir = tempdir('dm-proc-XXXXXX', TMPDIR => 1);
-	my $self = bless { dir => "$dir/state", top => $dir, owner => $$, pids => {}, wrap => $option{wrap} // [] },
-		$class;
+	my @as = defined $option{user} ? ('setpriv', "--reuid=$option{user}", '--regid=65534', '--clear-groups') : ();
+	my ($top, $build) = places(\@as);
+	my $self = bless { dir => "$dir/state", top => $dir, build => $build, as => \@as, owner => $$, pids => {},
+		wrap => $option{wrap} // [] }, $class;
 	my %config = (
 		database => 'dropmill.db', store => 'store', spool => 'spool', work => 'work', secret_key => 'secret.key', log_dir => 'log',
 		run_dir => 'run', jobs_dir => 'jobs.d', scripts_dir => 'scripts', tools_dir => $build,
@@ -36,7 +54,6 @@ sub new {
 	$self->write("$self->{dir}/dropmill.conf", join '', map { "$_ = $config{$_}\n" } sort keys %config);
 	$self->write("$dir/input.txt", "some input\n");
 	if (defined $option{user}) {
-		$self->{as} = ['setpriv', "--reuid=$option{user}", '--regid=65534', '--clear-groups'];
 		system('chown', '-R', $option{user}, $dir) == 0 or die 'chown failed';
 	}
 	my ($code, $out) = $self->dropmill('migrate');
@@ -68,7 +85,7 @@ sub type {
 # slow, say) is no part of the answer.
 sub dropmill {
 	my ($self, @argv) = @_;
-	my @command = (@{ $self->{as} // [] }, "$build/dropmill", '-c', "$self->{dir}/dropmill.conf", @argv);
+	my @command = (@{ $self->{as} }, "$self->{build}/dropmill", '-c', "$self->{dir}/dropmill.conf", @argv);
 	my ($out, $errors) = map { "$self->{top}/.$_.$$" } qw(out errors);
 	my $pid = fork // die $!;
 	if (!$pid) {
@@ -85,7 +102,7 @@ sub dropmill {
 # Start a processor (there may be several); its pid.
 sub start {
 	my ($self, %option) = @_;
-	my @command = (@{ $self->{as} // [] }, @{ $self->{wrap} }, "$build/dropmill-processor", '-c',
+	my @command = (@{ $self->{as} }, @{ $self->{wrap} }, "$self->{build}/dropmill-processor", '-c',
 		"$self->{dir}/dropmill.conf");
 	my $before = length $self->log;
 	my $pid = fork // die $!;
@@ -178,7 +195,7 @@ sub _read {
 
 sub sql {
 	my ($self, $text) = @_;
-	open my $in, '-|', @{ $self->{as} // [] }, 'sqlite3', '-cmd', '.timeout 10000', "$self->{dir}/dropmill.db", $text
+	open my $in, '-|', @{ $self->{as} }, 'sqlite3', '-cmd', '.timeout 10000', "$self->{dir}/dropmill.db", $text
 		or die $!;
 	local $/ = undef;
 	my $out = <$in> // '';
