@@ -72,8 +72,7 @@ static struct view *add_params(
 }
 
 /* Ends the program with the processor's exit code when it says no; it has said why. */
-static struct view *ask(
-    const struct jobtype *t, int n, char **files, struct cli_params *given)
+static struct view *ask(const struct jobtype *t, int n, char **files, struct cli_params *given)
 {
 	const char *argv[] = {program_beside("dropmill-processor"), "--explain", NULL, NULL, NULL};
 	struct view *question = view_obj(&cli.arena), *inputs = view_list(&cli.arena), *plan;
@@ -133,14 +132,14 @@ static void print_mounts(const struct view *list)
 {
 	for (size_t i = 0; i < view_len(list); i++) {
 		const struct view *m = view_at(list, i);
-		const char *at = view_text(view_get(m, "at")), *from = view_text(view_get(m, "from"));
+		const char *at = view_text(view_get(m, "at")),
+			   *from = view_text(view_get(m, "from"));
 		int64_t bytes = view_number(view_get(m, "bytes"));
 		bool same = strcmp(at, from) == 0;
 
 		printf("mount        %-20s %s%s%s%s%s\n", cli_clean(at),
-		    view_text(view_get(m, "access")),
-		    same ? "" : ", ", same ? "" : cli_clean(from), bytes ? ", at most " : "",
-		    bytes ? size_words(bytes) : "");
+		    view_text(view_get(m, "access")), same ? "" : ", ", same ? "" : cli_clean(from),
+		    bytes ? ", at most " : "", bytes ? size_words(bytes) : "");
 	}
 }
 

@@ -56,8 +56,8 @@ struct order {
 	const struct jobtype *type; /* as of the version that the job was made with */
 	/* Of its parameters, secrets included; those that are files are filled in with paths. */
 	const char **values;
-	/* Only to be shown: where the inputs would lie, in the claim's order. Nothing need be there,
-	 * and nothing is made. NULL: a run. */
+	/* Only to be shown: where the inputs would lie, in the order of the claim. Nothing need be
+	 * there, and nothing is made. NULL: a run. */
 	const char *const *shown;
 };
 

@@ -107,7 +107,8 @@ static void place_descriptors(const int theirs[static FD_COUNT], int count)
 		fail("close descriptors");
 }
 
-size_t child_limits(const struct message_spec *spec, struct child_limit out[static CHILD_LIMITS_MAX])
+size_t child_limits(
+    const struct message_spec *spec, struct child_limit out[static CHILD_LIMITS_MAX])
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t n = 0;

@@ -39,7 +39,8 @@ struct child_limit {
 	int64_t value;
 };
 #define CHILD_LIMITS_MAX 5
-size_t child_limits(const struct message_spec *spec, struct child_limit out[static CHILD_LIMITS_MAX]);
+size_t child_limits(
+    const struct message_spec *spec, struct child_limit out[static CHILD_LIMITS_MAX]);
 
 /* Start it. RC_SYS or RC_LIMIT: no process was made. What fails in the new process itself is the
  * last line on its stderr, and its exit status is not 0. */

@@ -22,8 +22,8 @@ static const char *text(const struct view *v, const char *key)
 }
 
 /* Inputs and values as the run of a job would have them. */
-static enum rc read_order(
-    const struct view *asked, struct order *order, struct claim *c, struct arena *a, struct err *err)
+static enum rc read_order(const struct view *asked, struct order *order, struct claim *c,
+    struct arena *a, struct err *err)
 {
 	const struct params *params = &order->type->params;
 	const struct view *inputs = view_get(asked, "inputs"), *values = view_get(asked, "values");
@@ -88,8 +88,8 @@ static struct view *mounts(char *const *argv, struct arena *a)
 		if (strcmp(option, "--bind") == 0 || strcmp(option, "--ro-bind") == 0) {
 			add_mount(list, argv[2], argv[1], option[2] == 'b', 0, a);
 		} else if (strcmp(option, "--symlink") == 0) {
-			add_mount(list, argv[2], arena_printf(a, "a link to %s", argv[1]), false, 0,
-			    a);
+			add_mount(
+			    list, argv[2], arena_printf(a, "a link to %s", argv[1]), false, 0, a);
 		} else if (strcmp(option, "--file") == 0) {
 			add_mount(list, argv[2], "made for it", false, 0, a);
 		} else if (strcmp(option, "--proc") == 0 || strcmp(option, "--dev") == 0) {
@@ -123,8 +123,8 @@ static struct view *limits(const struct message_spec *spec, struct arena *a)
 	return list;
 }
 
-static enum rc answer(struct host *h, const struct order *order, struct arena *a, struct buf *out,
-    struct err *err)
+static enum rc answer(
+    struct host *h, const struct order *order, struct arena *a, struct buf *out, struct err *err)
 {
 	struct message_spec spec;
 	struct view *v = view_obj(a);

@@ -103,9 +103,7 @@ int main(int argc, char **argv)
 	arena_init(&arena);
 	if (config_load(&cfg, file, &arena, &err))
 		die(EX_CONFIG, "%s", err.text);
-	status = check	     ? print_settings(&cfg)
-		 : explained ? print_run(&cfg)
-			     : supervisor_run(&cfg);
+	status = check ? print_settings(&cfg) : explained ? print_run(&cfg) : supervisor_run(&cfg);
 	arena_release(&arena);
 	return status;
 }
