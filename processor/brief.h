@@ -12,14 +12,15 @@
 #define BRIEF_BINDS_MAX 256
 #define BRIEF_WORDS_MAX 4096
 
-/* Texts lie in the arena it was read into; filter is owned (buf_release). */
+/* Lists and texts lie in the arena it was read into: one page after the other, where each page that
+ * a new process touches costs. filter is owned (buf_release). */
 struct brief {
 	struct message_spec spec;
-	char *argv[BRIEF_WORDS_MAX + 1], *env[BRIEF_WORDS_MAX + 1]; /* NULL-terminated */
+	char **argv, **env; /* NULL-terminated */
 	size_t argc, envc;
-	char *secrets[BRIEF_WORDS_MAX + 1]; /* texts to be masked */
+	char **secrets; /* texts to be masked */
 	size_t secret_count;
-	struct sandbox_bind binds[BRIEF_BINDS_MAX];
+	struct sandbox_bind *binds;
 	size_t bind_count;
 	struct buf filter; /* the seccomp program */
 };

@@ -11,7 +11,6 @@
 
 void protocol_init(struct protocol *p, bool items)
 {
-	memset(p, 0, sizeof *p);
 	p->items = items;
 	p->progress =
 	    (struct message_progress){.percent = -1, .total = -1, .processed = -1, .rejected = -1};

@@ -21,7 +21,7 @@ struct line_reader {
 	size_t len;
 };
 
-/* What is known so far. Zero it with protocol_init. */
+/* What is known so far. Zeroed by the caller, before protocol_init. */
 struct protocol {
 	bool items;              /* NN/MM lines count as progress */
 	bool changed;            /* progress moved since the caller cleared this */

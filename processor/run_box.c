@@ -19,6 +19,8 @@ static void sandbox_ready(struct run *r, pid_t init, int64_t pid_ns)
 {
 	struct rlimit processes = {PROCESSES_MAX, PROCESSES_MAX};
 	struct err err;
+	char line[64];
+	int n;
 
 	r->init = init;
 	r->init_fd = (int)syscall(SYS_pidfd_open, init, 0);
@@ -37,7 +39,8 @@ static void sandbox_ready(struct run *r, pid_t init, int64_t pid_ns)
 		return;
 	}
 	/* For the one who clears up, should all of us die. */
-	if (dprintf(RUNNER_LOCK, "pidns %lld %d\n", (long long)pid_ns, (int)init) < 0 ||
+	n = snprintf(line, sizeof line, "pidns %lld %d\n", (long long)pid_ns, (int)init);
+	if (write(RUNNER_LOCK, line, (size_t)n) != n ||
 	    write(r->child.block, "x", 1) != 1) {
 		err_sys(&err, "cannot let the command begin");
 		run_fault(r, err.text);

@@ -18,6 +18,12 @@
 
 static struct protocol p;
 
+static void begin(bool items)
+{
+	memset(&p, 0, sizeof p);
+	protocol_init(&p, items);
+}
+
 static void out(const char *text)
 {
 	protocol_stdout(&p, text, strlen(text));
@@ -45,7 +51,7 @@ static void percent_lines_are_progress(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		protocol_init(&p, false);
+		begin(false);
 		out(cases[i].line);
 		assert_int_equal(p.progress.percent, cases[i].percent);
 		assert_string_equal(p.progress.step, cases[i].step);
@@ -56,7 +62,7 @@ static void percent_lines_are_progress(void **state)
 static void progress_only_moves_forward(void **state)
 {
 	(void)state;
-	protocol_init(&p, false);
+	begin(false);
 	out("40% a\n20% b\n");
 	assert_int_equal(p.progress.percent, 40);
 	assert_string_equal(p.progress.step, "b");
@@ -73,7 +79,7 @@ static void progress_only_moves_forward(void **state)
 static void lines_arrive_in_pieces(void **state)
 {
 	(void)state;
-	protocol_init(&p, false);
+	begin(false);
 	out("4");
 	out("2% ha");
 	assert_int_equal(p.progress.percent, -1);
@@ -88,7 +94,7 @@ static void lines_arrive_in_pieces(void **state)
 static void items_are_progress_when_asked_for(void **state)
 {
 	(void)state;
-	protocol_init(&p, true);
+	begin(true);
 	out("1/8 rows\n");
 	assert_int_equal(p.progress.percent, 12);
 	assert_int_equal(p.progress.processed, 1);
@@ -104,7 +110,7 @@ static void items_are_progress_when_asked_for(void **state)
 static void json_lines_speak_for_themselves(void **state)
 {
 	(void)state;
-	protocol_init(&p, false);
+	begin(false);
 	json("{\"progress\":25,\"step\":\"cutting\"}\n");
 	assert_int_equal(p.progress.percent, 25);
 	assert_string_equal(p.progress.step, "cutting");
@@ -124,7 +130,7 @@ static void json_lines_speak_for_themselves(void **state)
 static void the_result_is_the_last_line(void **state)
 {
 	(void)state;
-	protocol_init(&p, false);
+	begin(false);
 	assert_string_equal(protocol_result(&p), "");
 	out("first\nsecond\n\n  \n90% nearly\n");
 	assert_string_equal(protocol_result(&p), "second");
@@ -140,7 +146,7 @@ static void long_lines_are_cut(void **state)
 	assert_non_null(text);
 	memset(text, 'x', 100000);
 	text[100000] = '\0';
-	protocol_init(&p, false);
+	begin(false);
 	out(text);
 	out("\n12% next\n");
 	assert_int_equal(strlen(p.last_out), RESULT_MAX - 1);
