@@ -40,8 +40,7 @@ static void sandbox_ready(struct run *r, pid_t init, int64_t pid_ns)
 	}
 	/* For the one who clears up, should all of us die. */
 	n = snprintf(line, sizeof line, "pidns %lld %d\n", (long long)pid_ns, (int)init);
-	if (write(RUNNER_LOCK, line, (size_t)n) != n ||
-	    write(r->child.block, "x", 1) != 1) {
+	if (write(RUNNER_LOCK, line, (size_t)n) != n || write(r->child.block, "x", 1) != 1) {
 		err_sys(&err, "cannot let the command begin");
 		run_fault(r, err.text);
 		return;
