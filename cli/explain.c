@@ -157,7 +157,7 @@ static void print_limits(const struct jobtype *t, const struct view *plan)
 	for (size_t i = 0; list && i < view_len(list); i++) {
 		const struct view *limit = view_at(list, i);
 
-		printf("each process at most %lld %s\n",
+		printf("limit        at most %lld %s\n",
 		    (long long)view_number(view_get(limit, "value")),
 		    view_text(view_get(limit, "of")));
 	}

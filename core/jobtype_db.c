@@ -14,15 +14,6 @@
 /* ---- JSON
  * ------------------------------------------------------------------------------------------ */
 
-static struct view *words(const char *const *list, struct arena *a)
-{
-	struct view *v = view_list(a);
-
-	for (; *list; list++)
-		view_push_str(v, *list);
-	return v;
-}
-
 struct view *jobtype_view(const struct jobtype *t, struct arena *a)
 {
 	struct view *v = view_obj(a), *retry = view_list(a);
@@ -31,12 +22,12 @@ struct view *jobtype_view(const struct jobtype *t, struct arena *a)
 	view_str(v, "title", t->title);
 	view_str(v, "description", t->description);
 	view_str(v, "file", t->file);
-	view_put(v, "accept", words(t->accept, a));
-	view_put(v, "command", words(t->command, a));
+	view_put(v, "accept", view_words(t->accept, a));
+	view_put(v, "command", view_words(t->command, a));
 	view_put(v, "params", params_view(&t->params, a));
 	view_str(v, "inputs", t->many ? "many" : "one");
-	view_put(v, "requires", words(t->requires, a));
-	view_put(v, "read", words(t->read, a));
+	view_put(v, "requires", view_words(t->requires, a));
+	view_put(v, "read", view_words(t->read, a));
 	view_bool(v, "network", t->network);
 	view_bool(v, "default", t->by_default);
 	view_bool(v, "manual", t->manual);
@@ -286,8 +277,8 @@ enum rc jobtype_load_version(struct db *db, const char *name, int64_t version, s
 	struct db_cursor cur;
 	const char *text;
 	size_t len;
-	enum rc rc = db_one(
-	    db, &cur, SQL_JOBTYPE_VERSION, DB_ARGS(DB_TEXT(name), DB_INT(version)), err);
+	enum rc rc =
+	    db_one(db, &cur, SQL_JOBTYPE_VERSION, DB_ARGS(DB_TEXT(name), DB_INT(version)), err);
 
 	if (rc != RC_OK)
 		return rc;

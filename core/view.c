@@ -240,6 +240,15 @@ void view_push_str(struct view *list, const char *s)
 	set_text(at, arena_strdup(arena_of(list), s), s ? strlen(s) : 0);
 }
 
+struct view *view_words(const char *const *list, struct arena *a)
+{
+	struct view *v = view_list(a);
+
+	for (; *list; list++)
+		view_push_str(v, *list);
+	return v;
+}
+
 enum view_type view_type(const struct view *v)
 {
 	return v ? (enum view_type)v->type : VIEW_NULL;

@@ -52,6 +52,9 @@ void view_put(struct view *obj, const char *key, struct view *value);
 void view_push(struct view *list, struct view *value);
 void view_push_str(struct view *list, const char *s);
 
+/* A new list of the texts of a NULL-terminated one. */
+struct view *view_words(const char *const *list, struct arena *a);
+
 /* Reading: NULL when absent. Borrowed. */
 enum view_type view_type(const struct view *v);
 const struct view *view_get(const struct view *obj, const char *key);

@@ -114,16 +114,17 @@ size_t child_limits(
 	size_t n = 0;
 
 	out[n++] = (struct child_limit){RLIMIT_CORE, "bytes of core file", 0};
-	out[n++] = (struct child_limit){RLIMIT_NOFILE, "open files", 1024};
+	out[n++] = (struct child_limit){RLIMIT_NOFILE, "open files of a process", 1024};
 	if (spec->output_max_bytes > 0)
 		out[n++] =
-		    (struct child_limit){RLIMIT_FSIZE, "bytes a file", spec->output_max_bytes};
+		    (struct child_limit){RLIMIT_FSIZE, "bytes of a file", spec->output_max_bytes};
 	/* Of one process with a thread on each core: only what runs on after its runner froze. */
 	if (spec->timeout_ms > 0)
-		out[n++] = (struct child_limit){RLIMIT_CPU, "seconds of CPU",
+		out[n++] = (struct child_limit){RLIMIT_CPU, "CPU seconds of a process",
 		    (spec->timeout_ms / 1000 + 2) * (cores > 0 ? cores : 1)};
 	if (spec->memory_bytes > 0 && !*spec->cgroup)
-		out[n++] = (struct child_limit){RLIMIT_DATA, "bytes of memory", spec->memory_bytes};
+		out[n++] = (struct child_limit){RLIMIT_DATA,
+		    "bytes of memory of a process, where no cgroup keeps it", spec->memory_bytes};
 	return n;
 }
 

@@ -14,13 +14,6 @@
 /* Stands for the job that there is not. */
 #define JOB_UUID "00000000-0000-7000-8000-000000000000"
 
-static const char *text(const struct view *v, const char *key)
-{
-	const struct view *member = view_get(v, key);
-
-	return member ? view_text(member) : NULL;
-}
-
 /* Inputs and values as the run of a job would have them. */
 static enum rc read_order(const struct view *asked, struct order *order, struct claim *c,
     struct arena *a, struct err *err)
@@ -33,32 +26,23 @@ static enum rc read_order(const struct view *asked, struct order *order, struct 
 	c->inputs = arena_zalloc(a, (c->input_count + 1) * sizeof *c->inputs);
 	shown = arena_zalloc(a, (c->input_count + 1) * sizeof *shown);
 	for (size_t i = 0; i < c->input_count; i++) {
-		const char *path = text(view_at(inputs, i), "path"), *slash;
+		const char *path = view_text(view_get(view_at(inputs, i), "path")), *slash;
 
 		if (!path || !(slash = strrchr(path, '/')))
 			return err_set(err, RC_INVALID, "inputs: a path is needed");
 		shown[i] = path;
 		c->inputs[i].name = slash + 1;
-		c->inputs[i].param = text(view_at(inputs, i), "param");
+		c->inputs[i].param = view_text(view_get(view_at(inputs, i), "param"));
 	}
 	order->shown = shown;
 	order->values = arena_zalloc(a, (params->n + 1) * sizeof *order->values);
 	for (size_t i = 0; i < params->n; i++)
-		order->values[i] = values ? text(values, params->list[i].name) : NULL;
+		order->values[i] = view_text(view_get(values, params->list[i].name));
 	strcpy(c->job.uuid, JOB_UUID);
 	c->job.attempt = 1;
 	c->job.name = c->input_count ? c->inputs[0].name : "";
 	order->claim = c;
 	return RC_OK;
-}
-
-static struct view *words(const char *const *list, struct arena *a)
-{
-	struct view *v = view_list(a);
-
-	for (; *list; list++)
-		view_push_str(v, *list);
-	return v;
 }
 
 static void add_mount(struct view *list, const char *at, const char *from, bool writable,
@@ -107,19 +91,25 @@ static struct view *mounts(char *const *argv, struct arena *a)
 	return list;
 }
 
+static void add_limit(struct view *list, const char *of, int64_t value, struct arena *a)
+{
+	struct view *v = view_obj(a);
+
+	view_str(v, "of", of);
+	view_int(v, "value", value);
+	view_push(list, v);
+}
+
 static struct view *limits(const struct message_spec *spec, struct arena *a)
 {
 	struct child_limit limit[CHILD_LIMITS_MAX];
 	struct view *list = view_list(a);
 	size_t n = child_limits(spec, limit);
 
-	for (size_t i = 0; i < n; i++) {
-		struct view *v = view_obj(a);
-
-		view_str(v, "of", limit[i].word);
-		view_int(v, "value", limit[i].value);
-		view_push(list, v);
-	}
+	for (size_t i = 0; i < n; i++)
+		add_limit(list, limit[i].word, limit[i].value, a);
+	if (spec->sandbox)
+		add_limit(list, "processes of the job", SANDBOX_PROCESSES_MAX, a);
 	return list;
 }
 
@@ -138,14 +128,14 @@ static enum rc answer(
 	child.argv = (char **)(uintptr_t)p.argv;
 	child.binds = p.binds;
 	child.bind_count = p.bind_count;
-	view_put(v, "argv", words(p.argv, a));
-	view_put(v, "environment", words(p.env, a));
+	view_put(v, "argv", view_words(p.argv, a));
+	view_put(v, "environment", view_words(p.env, a));
 	if (spec.sandbox) {
 		char **argv = child_argv(&child, a);
 
-		view_put(v, "sandbox", words((const char *const *)argv, a));
+		view_put(v, "sandbox", view_words((const char *const *)argv, a));
 		view_put(v, "mounts", mounts(argv, a));
-		view_put(v, "refused", words(seccomp_refused, a));
+		view_put(v, "refused", view_words(seccomp_refused, a));
 	}
 	view_put(v, "limits", limits(&spec, a));
 	view_json(v, out);
@@ -170,7 +160,7 @@ enum rc explain(
 	if (!rc)
 		rc = jobtype_load_dirs(cfg, &a, &types, err);
 	if (!rc) {
-		const char *name = text(v, "type");
+		const char *name = view_text(view_get(v, "type"));
 
 		order.type = name ? jobtype_find(&types, name) : NULL;
 		if (!order.type || order.type->manual)

@@ -12,9 +12,10 @@
  * `values` (the parameters' texts by their names; secrets already hidden).
  *
  * The answer, appended to out, is made by the functions that make a run: `argv` and `environment`
- * of the command; `sandbox`, the whole command line with the sandbox (null: there is none), and
- * `mounts`, the same for people: `at`, `from`, `access`, `bytes` (of memory, null: a file or
- * directory); `limits` (`of`, `value`) set by the kernel for each process; `refused`, system calls.
+ * of the command; `sandbox`, the whole command line with the sandbox; `mounts`, the same for
+ * people: `at`, `from`, `access`, `bytes` (of memory, null: a file or directory); `refused`, system
+ * calls; `limits` (`of`, `value`) that the kernel keeps. With sandbox = off there is no `sandbox`,
+ * `mounts` or `refused`; with auto it is taken to hold, which only a running processor has tried.
  *
  * RC_INVALID: the run would be refused, and why. Nothing on the host is touched.
  */

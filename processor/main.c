@@ -16,6 +16,8 @@
 #include "processor/runner.h"
 #include "processor/supervisor.h"
 
+#define EXPLAIN_BYTES_MAX (1 << 20)
+
 static const char usage[] =
     "usage: dropmill-processor [-c FILE] [-n | --explain]\n"
     "\n"
@@ -56,8 +58,11 @@ static int print_run(const struct config *cfg)
 
 	buf_init(&in);
 	buf_init(&out);
-	while ((n = read(STDIN_FILENO, buf_reserve(&in, 4096), 4096)) > 0)
+	while (in.len < EXPLAIN_BYTES_MAX &&
+	       (n = read(STDIN_FILENO, buf_reserve(&in, 4096), 4096)) > 0)
 		in.len += (size_t)n;
+	if (in.len >= EXPLAIN_BYTES_MAX)
+		die(EX_DATAERR, "a run of more than %d bytes", EXPLAIN_BYTES_MAX);
 	if (explain(cfg, in.data, in.len, &out, &err))
 		die(err.rc == RC_INVALID ? EX_DATAERR : EX_OSERR, "%s", err.text);
 	buf_addc(&out, '\n');

@@ -12,12 +12,10 @@
 #include "processor/run.h"
 #include "processor/runner.h"
 
-#define PROCESSES_MAX 512
-
 /* The sandbox has an init: take hold of it, then let the command begin. */
 static void sandbox_ready(struct run *r, pid_t init, int64_t pid_ns)
 {
-	struct rlimit processes = {PROCESSES_MAX, PROCESSES_MAX};
+	struct rlimit processes = {SANDBOX_PROCESSES_MAX, SANDBOX_PROCESSES_MAX};
 	struct err err;
 	char line[64];
 	int n;

@@ -20,6 +20,9 @@
 /* Who the command is inside; where it finds its files is JOBTYPE_IN and JOBTYPE_OUT. */
 #define SANDBOX_UID 1000
 
+/* Processes and threads of a job at one time: RLIMIT_NPROC within its own user namespace. */
+#define SANDBOX_PROCESSES_MAX 512
+
 /* A file or directory to show at dest, read-only unless writable. */
 struct sandbox_bind {
 	const char *source, *dest;

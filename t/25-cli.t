@@ -128,7 +128,8 @@ like($out, qr{^mount +/job/out +writable, \S+/out$}m, 'and the outputs');
 like($out, qr{^mount +/usr +read-only$}m, 'what of the host is to be seen');
 like($out, qr{^mount +/tmp +writable, memory, at most 128M$}m, 'how much memory files may take');
 like($out, qr{^refused +mount .* ptrace }m, 'system calls');
-like($out, qr{^each process at most 1024 open files$}m, 'limits');
+like($out, qr{^limit +at most 1024 open files of a process$}m, 'limits');
+like($out, qr{^limit +at most 512 processes of the job$}m, 'of processes too');
 like($out, qr{^sandbox +/usr/bin/bwrap .* --cap-drop ALL .* -- \Q$build\E/dropmill-inspect '/job/in/a file.txt' /job/out$}m,
 	'and the whole command line');
 my @shown = grep { $_ ne $build } $out =~ m{^mount +(/\S+)}gm;
@@ -137,6 +138,12 @@ is_deeply([grep { !m{^/(?:bin|dev|etc|job|lib\w*|proc|sbin|tmp|usr)(?:/|$)} || /
 	local $ENV{DROPMILL_SANDBOX} = 'off';
 	my ($code, $off) = dropmill(@c, 'types', 'explain', 'inspect', '/tmp/a file.txt');
 	like($off, qr/^network +yes, the host's\nsandbox +none: sandbox = off$/m, 'without a sandbox it says so');
+}
+{
+	my $long = spew("$dir/long.json", ' ' x 2_000_000);
+	my $said = qx($build/dropmill-processor --explain <$long 2>&1);
+	is($? >> 8, 65, 'a run that is too long');
+	like($said, qr/a run of more than 1048576 bytes/, 'is refused');
 }
 spew("$dir/state/opt.conf", "[job opt]\ntitle = O\naccept = *\ncommand = cat {name}\n");
 {

@@ -140,7 +140,7 @@ sub killed_processor {
 		ends_once($p, $job, 'retry_on = tempfail');
 	}
 	ok(wait_until(10, sub { !$p->leftovers }), 'work directories of the dead are removed')
-		or diag(map({ "$_: " . `ls -lR $p->{dir}/work/$_; cat $p->{dir}/work/$_/lock; fuser -v $p->{dir}/work/$_/lock 2>&1` } $p->leftovers), $p->log);
+		or diag join ' ', $p->leftovers, $p->log;
 	is($p->sql('SELECT count(*) FROM jobs WHERE lease_token IS NOT NULL'), 0, 'no lease is left');
 	$p->kill_it(TERM => $pid);
 	is($p->sql('SELECT count(*) FROM workers WHERE ended_at IS NULL'), 0, 'no processor is left');

@@ -165,6 +165,16 @@ static void a_long_one_is_several(void **state)
 	in_a_child(commit_many, 0);
 }
 
+/* Begin a transaction that does not fit into the cache: part of it goes to the log at once. */
+static void begin_spilled(struct db *db)
+{
+	struct err err = {0};
+
+	must(db_begin(db, &err));
+	for (int i = 0; i < ROWS; i++)
+		put_row(db, i, 1);
+}
+
 /* Twice the cache: pages go to the log before the commit, are changed again there, and their
  * checksums mended after the last. */
 static void commit_spilled(void *unused)
@@ -173,9 +183,7 @@ static void commit_spilled(void *unused)
 	struct err err = {0};
 
 	(void)unused;
-	must(db_begin(db, &err));
-	for (int i = 0; i < ROWS; i++)
-		put_row(db, i, 1);
+	begin_spilled(db);
 	for (int i = ROWS - 1; i >= 0; i--)
 		put_row(db, i, 2);
 	must(db_commit(db, &err));
@@ -195,9 +203,7 @@ static void roll_back_spilled(void *unused)
 	struct err err = {0};
 
 	(void)unused;
-	must(db_begin(db, &err));
-	for (int i = 0; i < ROWS; i++)
-		put_row(db, i, 1);
+	begin_spilled(db);
 	db_rollback(db);
 	/* Shorter than what was rolled back, and in its place. */
 	commit_rows(db, 1, 0);
@@ -220,12 +226,9 @@ static int rolled_back[2], committed[2];
 static void roll_back_and_read(void *unused)
 {
 	struct db *db = open_with_rows();
-	struct err err = {0};
 
 	(void)unused;
-	must(db_begin(db, &err));
-	for (int i = 0; i < ROWS; i++)
-		put_row(db, i, 1);
+	begin_spilled(db);
 	db_rollback(db);
 	signal_go(rolled_back[1]);
 	if (!wait_go(committed[0], 30000))
