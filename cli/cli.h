@@ -14,13 +14,15 @@
 #include "core/arena.h"
 #include "core/config.h"
 #include "core/db.h"
+#include "core/scope.h"
 #include "core/view.h"
 
 /* What holds for the whole run. */
 struct cli {
 	const char *config_file; /* of -c; NULL: none given */
 	bool json;
-	struct arena arena; /* lives until the end of the program */
+	const char *org, *project; /* of --org and --project; NULL: the first */
+	struct arena arena;        /* lives until the end of the program */
 };
 extern struct cli cli;
 
@@ -60,6 +62,11 @@ void cli_become_owner(void);
 /* The database, opened at the first call as the owner of the state; ends the program with 69 if it
  * cannot be opened. Never closed: the end of the program does that. */
 struct db *cli_db(void);
+
+/* In whose name the command line acts: the local user, who may do all, of the org and project of
+ * --org and --project; the audit log names the user of the system. Ends the program with 65 if
+ * there is no such org or project. */
+const struct scope *cli_scope(void);
 
 /* How many processors were heard of within a lease; ends the program with 69 if nobody can tell. */
 int cli_processors_alive(void);

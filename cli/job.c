@@ -47,7 +47,7 @@ static enum rc read_list(struct listing *l, struct db *db, struct err *err)
 
 		l->filter.limit = left > 100 ? 100 : (int)left;
 		l->filter.after = l->n ? l->jobs[l->n - 1].id : 0;
-		rc = job_list(db, &scope_local, &l->filter, &cli.arena, &page, err);
+		rc = job_list(db, cli_scope(), &l->filter, &cli.arena, &page, err);
 		if (rc != RC_OK)
 			return rc;
 		memcpy(l->jobs + l->n, page.jobs, page.n * sizeof *l->jobs);
@@ -170,14 +170,14 @@ static enum rc read_details(const char *key, struct details *d, struct err *err)
 {
 	struct db *db = cli_db();
 	struct jobtypes types;
-	enum rc rc = job_find(db, &scope_local, key, &cli.arena, &d->job, err);
+	enum rc rc = job_find(db, cli_scope(), key, &cli.arena, &d->job, err);
 
 	if (rc == RC_OK)
 		rc = job_files(
-		    db, &scope_local, d->job.id, &cli.arena, &d->files, &d->file_count, err);
+		    db, cli_scope(), d->job.id, &cli.arena, &d->files, &d->file_count, err);
 	if (rc == RC_OK)
 		rc = job_history(
-		    db, &scope_local, d->job.id, &cli.arena, &d->events, &d->event_count, err);
+		    db, cli_scope(), d->job.id, &cli.arena, &d->events, &d->event_count, err);
 	d->waits_for = NULL;
 	if (rc != RC_OK || d->job.status != JOB_PENDING || d->job.manual)
 		return rc;
@@ -309,8 +309,8 @@ static enum rc remove_job(const struct job *job, enum job_action action, struct 
 	if (rc != RC_OK)
 		return rc;
 	rc = action == JOB_DELETE
-		 ? job_delete(cli_db(), &scope_local, job->id, &cli.arena, &gone, err)
-		 : job_remove(cli_db(), &scope_local, job->id, "by hand", &cli.arena, &gone, err);
+		 ? job_delete(cli_db(), cli_scope(), job->id, &cli.arena, &gone, err)
+		 : job_remove(cli_db(), cli_scope(), job->id, "by hand", &cli.arena, &gone, err);
 	if (rc == RC_OK)
 		job_unlink(&st, &gone);
 	store_close(&st);
@@ -320,16 +320,16 @@ static enum rc remove_job(const struct job *job, enum job_action action, struct 
 static enum rc act_on(const char *key, enum job_action action, struct job *job, struct err *err)
 {
 	struct db *db = cli_db();
-	enum rc rc = job_find(db, &scope_local, key, &cli.arena, job, err);
+	enum rc rc = job_find(db, cli_scope(), key, &cli.arena, job, err);
 
 	if (rc != RC_OK)
 		return rc;
 	if (action == JOB_DELETE)
 		return remove_job(job, action, err);
 	rc = action == JOB_REMOVE ? remove_job(job, action, err)
-				  : job_act(db, &scope_local, job->id, action, NULL, err);
+				  : job_act(db, cli_scope(), job->id, action, NULL, err);
 	if (rc == RC_OK)
-		rc = job_find(db, &scope_local, key, &cli.arena, job, err);
+		rc = job_find(db, cli_scope(), key, &cli.arena, job, err);
 	return rc;
 }
 

@@ -14,14 +14,14 @@
 static enum rc move(const char *key, const struct job_move *m, struct job *job, struct err *err)
 {
 	struct db *db = cli_db();
-	enum rc rc = job_find(db, &scope_local, key, &cli.arena, job, err);
+	enum rc rc = job_find(db, cli_scope(), key, &cli.arena, job, err);
 
 	if (rc == RC_OK)
-		rc = job_move(db, &scope_local, job->id, m, err);
+		rc = job_move(db, cli_scope(), job->id, m, err);
 	if (rc != RC_OK)
 		return rc;
 	doorbell_ring(cli_config());
-	return job_find(db, &scope_local, key, &cli.arena, job, err);
+	return job_find(db, cli_scope(), key, &cli.arena, job, err);
 }
 
 /* A text as the API takes it: at most so long, UTF-8, one line. */

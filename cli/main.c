@@ -49,6 +49,7 @@ static int help(FILE *out)
 			fprintf(out, "  %-8s  %s\n", verbs[i].name, verbs[i].help);
 	fputs("\n  -c FILE    configuration (else $DROPMILL_CONFIG, else " CONFIG_FILE ")\n"
 	      "  --json     answer in JSON, one value on one line\n"
+	      "  --org NAME, --project NAME  whose jobs it is about; the first of each otherwise\n"
 	      "  --help     this, or how a verb is used\n"
 	      "  --version  the version\n",
 	    out);
@@ -81,6 +82,14 @@ static int take_common(int argc, char **argv, struct common *common)
 			cli.config_file = argv[i];
 		} else if (strncmp(arg, "--config=", 9) == 0) {
 			cli.config_file = arg + 9;
+		} else if (strcmp(arg, "--org") == 0 || strcmp(arg, "--project") == 0) {
+			if (++i >= argc)
+				return -1;
+			*(arg[2] == 'o' ? &cli.org : &cli.project) = argv[i];
+		} else if (strncmp(arg, "--org=", 6) == 0) {
+			cli.org = arg + 6;
+		} else if (strncmp(arg, "--project=", 10) == 0) {
+			cli.project = arg + 10;
 		} else if (n == 1 && arg[0] == '-') {
 			return -1;
 		} else {

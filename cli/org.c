@@ -62,7 +62,7 @@ static int set(int argc, char **argv)
 		return cli_usage(org_usage);
 	if (strcmp(given, "none") != 0 && !str_int(given, 0, ORG_CAP_MAX, &cap))
 		cli_fail(EX_USAGE, "bad --cap %s (allowed: 0 to %d, or none)", given, ORG_CAP_MAX);
-	if (org_set_cap(cli_db(), argv[optind], cap, &err) != RC_OK ||
+	if (org_set_cap(cli_db(), cli_scope(), argv[optind], cap, &err) != RC_OK ||
 	    org_find(cli_db(), argv[optind], &cli.arena, &org, &err) != RC_OK)
 		return cli_report(&err);
 	doorbell_ring(cli_config());

@@ -24,7 +24,7 @@ static void show(void *arg, int64_t made, int64_t count)
 
 int cmd_seed(int argc, char **argv)
 {
-	struct seed_options o = { 0 };
+	struct seed_options o = {0};
 	struct view *v;
 	struct err err;
 
@@ -36,7 +36,7 @@ int cmd_seed(int argc, char **argv)
 		return cli_usage("seed N [--pending TYPE]");
 	if (isatty(STDERR_FILENO))
 		o.progress = show;
-	if (seed_run(cli_db(), &scope_local, &o, &err) != RC_OK)
+	if (seed_run(cli_db(), cli_scope(), &o, &err) != RC_OK)
 		return cli_report(&err);
 	doorbell_ring(cli_config());
 	if (cli.json) {

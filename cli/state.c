@@ -14,6 +14,8 @@
 
 #include "cli/cli.h"
 #include "core/clock.h"
+#include "core/org.h"
+#include "core/project.h"
 
 struct cli cli;
 
@@ -42,6 +44,25 @@ static bool stat_state(const char *database, struct stat *st)
 		   st) == 0;
 }
 
+/* Who runs this, for the audit log; asked before we become somebody else. */
+static const char *caller(void)
+{
+	static char name[64];
+	const char *sudo = getenv("SUDO_USER");
+	const struct passwd *pw;
+
+	if (*name)
+		return name;
+	pw = getpwuid(getuid());
+	if (sudo && *sudo && getuid() == 0)
+		snprintf(name, sizeof name, "cli %.50s", sudo);
+	else if (pw)
+		snprintf(name, sizeof name, "cli %.50s", pw->pw_name);
+	else
+		snprintf(name, sizeof name, "cli uid %u", (unsigned)getuid());
+	return name;
+}
+
 void cli_become_owner(void)
 {
 	const struct config *cfg = cli_config();
@@ -49,6 +70,7 @@ void cli_become_owner(void)
 	struct stat st;
 	bool done;
 
+	caller();
 	if (geteuid() != 0 || !stat_state(cfg->database, &st) || st.st_uid == 0)
 		return;
 	pw = getpwuid(st.st_uid);
@@ -71,6 +93,39 @@ struct db *cli_db(void)
 	if (db_open(cli_config(), &db, &err) != RC_OK)
 		cli_fail(err.rc == RC_BUSY ? EX_TEMPFAIL : EX_UNAVAILABLE, "%s", err.text);
 	return db;
+}
+
+const struct scope *cli_scope(void)
+{
+	static struct scope sc;
+	struct project project;
+	struct org org;
+	struct err err;
+
+	if (sc.org_id)
+		return &sc;
+	sc = scope_local;
+	sc.via = cli_clean(caller());
+	if (cli.org) {
+		if (org_find(cli_db(), cli.org, &cli.arena, &org, &err) != RC_OK)
+			exit(cli_report(&err));
+		sc.org_id = org.id;
+		sc.project_id = 0;
+	}
+	if (cli.project) {
+		if (project_find(cli_db(), &sc, cli.project, &cli.arena, &project, &err) != RC_OK)
+			exit(cli_report(&err));
+		sc.project_id = project.id;
+	} else if (!sc.project_id) {
+		struct project *all;
+		size_t n;
+
+		if (project_list(cli_db(), &sc, &cli.arena, &all, &n, &err) != RC_OK)
+			exit(cli_report(&err));
+		sc.project_id = n ? all[0].id : 0;
+	}
+	sc.home_project = sc.project_id;
+	return &sc;
 }
 
 int cli_processors_alive(void)

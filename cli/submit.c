@@ -199,7 +199,7 @@ static enum rc take_all(struct submission *s, struct err *err)
 		db = cli_db();
 		rc = db_begin(db, err);
 		if (rc == RC_OK)
-			rc = accept_create(&s->accept, db, &scope_local, err);
+			rc = accept_create(&s->accept, db, cli_scope(), err);
 		if (rc == RC_OK)
 			return db_commit_durable(db, err);
 		db_rollback(db);
@@ -222,7 +222,7 @@ static int report(const struct submission *s)
 			    cli_clean(made->name));
 			continue;
 		}
-		if (job_find(cli_db(), &scope_local, made->uuid, &cli.arena, job, &err) != RC_OK)
+		if (job_find(cli_db(), cli_scope(), made->uuid, &cli.arena, job, &err) != RC_OK)
 			return cli_report(&err);
 		view_push(list, job_view(&cli.arena, job, NULL, 0));
 	}

@@ -7,7 +7,6 @@
 
 #include "cli/cli.h"
 #include "core/doorbell.h"
-#include "core/job.h"
 #include "core/jobtype.h"
 
 int cmd_types_pause(int n, char **names, bool pause)
@@ -19,8 +18,7 @@ int cmd_types_pause(int n, char **names, bool pause)
 		struct view *row = view_obj(&cli.arena);
 		struct err err;
 
-		if (jobtype_pause(cli_db(), names[i], scope_local.user_name, pause, &err) !=
-		    RC_OK) {
+		if (jobtype_pause(cli_db(), cli_scope(), names[i], pause, &err) != RC_OK) {
 			code = cli_report(&err);
 			continue;
 		}

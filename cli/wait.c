@@ -120,9 +120,9 @@ static void look(struct watch *w)
 
 		if (x->ended)
 			continue;
-		rc = job_find(cli_db(), &scope_local, x->uuid, &w->arena, &x->job, &err);
+		rc = job_find(cli_db(), cli_scope(), x->uuid, &w->arena, &x->job, &err);
 		if (rc == RC_OK && job_status_final(x->job.status))
-			rc = job_find(cli_db(), &scope_local, x->uuid, &cli.arena, &x->job, &err);
+			rc = job_find(cli_db(), cli_scope(), x->uuid, &cli.arena, &x->job, &err);
 		if (rc != RC_OK && rc != RC_NOTFOUND)
 			exit(cli_report(&err));
 		x->gone = rc == RC_NOTFOUND;
@@ -147,7 +147,7 @@ static void watch(struct watch *w)
 	struct err err;
 
 	for (;;) {
-		if (project_version(cli_db(), &scope_local, &version, &err) != RC_OK)
+		if (project_version(cli_db(), cli_scope(), &version, &err) != RC_OK)
 			exit(cli_report(&err));
 		if (version != seen) {
 			seen = version;
@@ -181,7 +181,7 @@ static void print_json(const struct watch *w)
 
 		if (x->gone)
 			continue;
-		if (job_files(cli_db(), &scope_local, x->id, &cli.arena, &files, &n, &err) != RC_OK)
+		if (job_files(cli_db(), cli_scope(), x->id, &cli.arena, &files, &n, &err) != RC_OK)
 			exit(cli_report(&err));
 		view_push(list, job_view(&cli.arena, &x->job, files, n));
 	}

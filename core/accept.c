@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/audit.h"
 #include "core/secret.h"
 #include "core/str.h"
 
@@ -248,17 +249,47 @@ static void gather(struct accept *ac, size_t job)
 	ac->jobs[job].file_count = n;
 }
 
+static enum rc take_quota(
+    struct accept *ac, struct db *db, const struct scope *sc, int64_t *bytes, struct err *err)
+{
+	struct quota_need need = {.jobs = (int64_t)ac->n};
+
+	for (size_t i = 0; i < ac->file_count; i++) {
+		need.bytes += ac->files[i].file.size_bytes;
+		if (ac->files[i].file.size_bytes > need.largest)
+			need.largest = ac->files[i].file.size_bytes;
+	}
+	*bytes = need.bytes;
+	return quota_take(db, sc, &need, &ac->quota, &ac->wait_s, err);
+}
+
+/* One row for the batch: its first job, and how many there are. */
+static enum rc note(
+    const struct accept *ac, struct db *db, const struct scope *sc, int64_t bytes, struct err *err)
+{
+	struct view *detail = view_obj(ac->arena);
+
+	view_ref(detail, "name", ac->jobs[0].name);
+	view_int(detail, "jobs", (int64_t)ac->n);
+	view_int(detail, "bytes", bytes);
+	return audit_add(db, sc, "job.create",
+	    arena_printf(ac->arena, "job %lld", (long long)ac->jobs[0].id), detail, err);
+}
+
 enum rc accept_create(struct accept *ac, struct db *db, const struct scope *sc, struct err *err)
 {
-	enum rc rc;
+	int64_t bytes;
+	enum rc rc = take_quota(ac, db, sc, &bytes, err);
 
+	if (rc != RC_OK)
+		return rc;
 	for (size_t i = 0; i < ac->n; i++)
 		gather(ac, i);
 	rc = job_create(db, sc, ac->jobs, ac->n, err);
 	for (size_t i = 0; i < ac->n; i++)
 		for (size_t k = 0; k < ac->jobs[i].file_count; k++)
 			((struct file *)ac->jobs[i].files)[k].job_id = ac->jobs[i].id;
-	return rc;
+	return rc == RC_OK && ac->n ? note(ac, db, sc, bytes, err) : rc;
 }
 
 void accept_abandon(struct accept *ac)

@@ -16,6 +16,7 @@
 
 #include "core/job.h"
 #include "core/jobtype.h"
+#include "core/quota.h"
 #include "core/store.h"
 
 /* Values for the parameters of every job of a batch. Borrowed until the end. */
@@ -46,8 +47,10 @@ struct accept {
 	struct job_new *jobs;
 	struct accept_item *files;
 	size_t n, room, file_count, file_room;
-	const char *field; /* what RC_INVALID was about: "files", "type", "params.NAME" */
+	const char *field;          /* what RC_INVALID was about: "files", "type", "params.NAME" */
 	const struct jobtype *type; /* of the file that was added last; NULL: none was found */
+	enum quota_kind quota;      /* what RC_LIMIT of accept_create was about */
+	int64_t wait_s;             /* and when to try again; 0: not by waiting */
 };
 
 /* Begin. All are borrowed until the end; what is added lives in the arena. */
@@ -75,7 +78,8 @@ enum rc accept_add(struct accept *ac, int fd, const struct accept_file *f, struc
 /* Make the names in the store last; before the transaction begins. */
 enum rc accept_sync(struct accept *ac, struct err *err);
 
-/* Inside the caller's write transaction: make the jobs. */
+/* Inside the caller's write transaction: make the jobs, if the org's quotas allow it (RC_LIMIT),
+ * with a row in the audit log. */
 enum rc accept_create(struct accept *ac, struct db *db, const struct scope *sc, struct err *err);
 
 /* Take the files out of the store again: nothing was committed. */

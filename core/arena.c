@@ -156,3 +156,16 @@ char *arena_join(struct arena *a, const char *first, ...)
 	*to = '\0';
 	return out;
 }
+
+void *arena_room(struct arena *a, void *list, size_t n, size_t *room, size_t size)
+{
+	void *grown;
+
+	if (n < *room)
+		return list;
+	*room = *room ? 2 * *room : 8;
+	grown = arena_alloc(a, *room * size);
+	if (n)
+		memcpy(grown, list, n * size);
+	return grown;
+}

@@ -37,4 +37,9 @@ char *arena_strndup(struct arena *a, const char *s, size_t len);
 char *arena_join(struct arena *a, const char *first, ...) __attribute__((sentinel));
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A list of n elements of `size` bytes with room for one more: itself, or a grown copy. *room
+ * counts elements; start with NULL and 0. */
+void *arena_room(struct arena *a, void *list, size_t n, size_t *room, size_t size)
+    __attribute__((returns_nonnull));
+
 #endif

@@ -7,6 +7,7 @@
  */
 #include "core/config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 enum kind {
 	KIND_CHOICE, KIND_COUNT, KIND_DURATION, KIND_SIZE,
 	KIND_TEXT, KIND_PATH, KIND_PATHS, KIND_URL,
+	KIND_HEADER, KIND_NETS,
 };
 /* clang-format on */
 
@@ -42,7 +44,12 @@ struct key {
 	const char *doc;            /* lines for the sample; the first begins the comment */
 };
 
-static const char *const auth_modes[] = {[AUTH_NONE] = "none", [AUTH_MODE_MAX] = NULL};
+static const char *const auth_modes[] = {
+    [AUTH_PASSWORD] = "password",
+    [AUTH_PROXY] = "proxy",
+    [AUTH_NONE] = "none",
+    [AUTH_MODE_MAX] = NULL,
+};
 static const char *const sandbox_modes[] = {
     [SANDBOX_REQUIRE] = "require",
     [SANDBOX_AUTO] = "auto",
@@ -60,9 +67,21 @@ static const char *const sandbox_modes[] = {
 #define TEXT(n, kind, d, doc) KEY(n, kind, n, d, 0, 0, NULL, doc)
 
 static const struct key keys[] = {
-	CHOICE(auth, auth_modes, "none",
-	    "Who may come in. none: everybody who reaches the address, as one user.\n"
-	    "That is for a closed network."),
+	CHOICE(auth, auth_modes, "password",
+	    "Who may come in. password: who signs in, or has a token.\n"
+	    "proxy: whom a proxy in front of this site has signed in; see proxies.\n"
+	    "none: everybody who reaches the address, as one user who may do all. That is for a\n"
+	    "closed network."),
+	DURATION(session_idle, "7d", 60 * SECOND, 365 * DAY,
+	    "Who is not seen for so long must sign in again."),
+	DURATION(session_max, "30d", 60 * SECOND, 365 * DAY,
+	    "Everybody must sign in again after this time."),
+	TEXT(proxies, KIND_NETS, "",
+	    "Addresses or networks of the proxies in front of this site, separated by blanks. Only\n"
+	    "they are believed: in X-Forwarded-For, and with auth = proxy in proxy_header."),
+	TEXT(proxy_header, KIND_HEADER, "X-Remote-User",
+	    "With auth = proxy, the header in which they name the user who is signed in. They must\n"
+	    "remove it from what browsers send. The user must exist: dropmill user create."),
 	TEXT(hosts, KIND_TEXT, "localhost 127.0.0.1 [::1]",
 	    "Names this site answers to (Host header, without port), separated by blanks;\n"
 	    "* for any."),
@@ -239,6 +258,41 @@ static bool url_valid(const char *s)
 	return !*s || (scheme && len > scheme && s[len - 1] != '/' && !strpbrk(s, " \t\"'<>\\?#"));
 }
 
+/* Addresses and networks of either family, separated by blanks; none is allowed too. */
+static bool nets_valid(const char *s)
+{
+	while (*s) {
+		size_t len = strcspn(s, " ");
+		char one[64], *slash;
+		unsigned char address[16];
+		int64_t bits;
+		int family;
+
+		if (len >= sizeof one)
+			return false;
+		memcpy(one, s, len);
+		one[len] = '\0';
+		slash = strchr(one, '/');
+		if (slash)
+			*slash++ = '\0';
+		family = strchr(one, ':') ? AF_INET6 : AF_INET;
+		if (inet_pton(family, one, address) != 1 ||
+		    (slash && !str_int(slash, 0, family == AF_INET ? 32 : 128, &bits)))
+			return false;
+		s += len;
+		s += strspn(s, " ");
+	}
+	return true;
+}
+
+static bool header_valid(const char *s)
+{
+	size_t len = strlen(s);
+
+	return len && len < 64 && s[0] != '-' &&
+	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
 /* Store the value of a key; false: it is not allowed. */
 static bool read_value(
     const struct key *k, const char *value, const char *base, struct config *cfg, struct arena *a)
@@ -273,6 +327,14 @@ static bool read_value(
 		return true;
 	case KIND_URL:
 		if (!url_valid(value))
+			return false;
+		break;
+	case KIND_NETS:
+		if (!nets_valid(value))
+			return false;
+		break;
+	case KIND_HEADER:
+		if (!header_valid(value))
 			return false;
 		break;
 	default:
@@ -310,6 +372,13 @@ static void allowed(const struct key *k, struct buf *out)
 	case KIND_URL:
 		buf_adds(out, "allowed: http:// or https:// and a name, without a slash at the "
 			      "end, or nothing");
+		break;
+	case KIND_NETS:
+		buf_adds(
+		    out, "allowed: addresses and networks such as 10.0.0.0/8, separated by blanks");
+		break;
+	case KIND_HEADER:
+		buf_adds(out, "allowed: the name of a header, of letters, digits and -");
 		break;
 	default:
 		buf_adds(out, "it must not be empty");

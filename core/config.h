@@ -17,7 +17,7 @@
 #include "core/buf.h"
 #include "core/rc.h"
 
-enum auth_mode { AUTH_NONE, AUTH_MODE_MAX };
+enum auth_mode { AUTH_PASSWORD, AUTH_PROXY, AUTH_NONE, AUTH_MODE_MAX };
 enum sandbox_mode { SANDBOX_REQUIRE, SANDBOX_AUTO, SANDBOX_OFF, SANDBOX_MODE_MAX };
 
 /* Filled by config_load; texts belong to the arena given there. Durations in ms, sizes in bytes. */
@@ -40,8 +40,11 @@ struct config {
 	const char *base_url; /* as browsers see it; "" : taken from the request's Host */
 	const char *hosts; /* allowed Host values, blank separated, without port; "*" allows any */
 	const char *metrics_allow;
+	const char *proxies; /* addresses or networks of proxies in front of us, blank separated */
+	const char *proxy_header; /* where auth = proxy finds the user's name */
 	int64_t stop_grace_ms, backoff_ms, sweep_age_ms, archive_keep_ms;
 	int64_t lease_ms, heartbeat_ms, request_timeout_ms;
+	int64_t session_idle_ms, session_max_ms;
 	int64_t disk_low_bytes, upload_max_bytes, log_max_bytes;
 };
 

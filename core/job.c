@@ -17,8 +17,6 @@
 /* An answer under an Idempotency-Key is kept this long. */
 #define IDEMPOTENCY_KEEP_MS INT64_C(86400000)
 
-const struct scope scope_local = {.org_id = 1, .project_id = 1, .user_id = 1, .user_name = "local"};
-
 static enum rc insert_files(
     struct db *db, const struct scope *sc, const struct job_new *job, int64_t now, struct err *err)
 {
@@ -139,12 +137,13 @@ enum rc job_find(struct db *db, const struct scope *sc, const char *key, struct 
 	enum rc rc;
 
 	if (str_int(key, 1, INT64_MAX, &id)) {
-		rc = db_one(db, &cur, SQL_JOB_BY_ID, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
+		rc = db_one(db, &cur, SQL_JOB_BY_ID,
+		    DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_INT(sc->limited)), err);
 	} else if (uuid_valid(key)) {
 		for (size_t i = 0; i < UUID_SIZE; i++)
 			lower[i] = key[i] >= 'A' && key[i] <= 'F' ? (char)(key[i] | 0x20) : key[i];
-		rc = db_one(
-		    db, &cur, SQL_JOB_BY_UUID, DB_ARGS(DB_INT(sc->org_id), DB_TEXT(lower)), err);
+		rc = db_one(db, &cur, SQL_JOB_BY_UUID,
+		    DB_ARGS(DB_INT(sc->org_id), DB_TEXT(lower), DB_INT(sc->limited)), err);
 	} else {
 		rc = RC_NOTFOUND;
 	}

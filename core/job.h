@@ -14,20 +14,12 @@
 #include "core/db.h"
 #include "core/id.h"
 #include "core/job_state.h"
+#include "core/scope.h"
 #include "core/view.h"
 
 /* What somebody may ask for: a priority of -100 to 100, and a start at most 366 days ahead. */
 #define JOB_PRIORITY_MAX 100
 #define JOB_AHEAD_MAX_MS (INT64_C(366) * 86400000)
-
-/* Who asks. */
-struct scope {
-	int64_t org_id, project_id, user_id;
-	const char *user_name; /* for created_by and the history */
-};
-
-/* The scope of `auth = none`: org 1, project 1, user 1, made by the first migration. */
-extern const struct scope scope_local;
 
 /* A file row. uuid names it in the store. */
 enum file_kind { FILE_INPUT, FILE_OUTPUT, FILE_ARCHIVE /* all outputs in one; core/archive.h */ };

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/audit.h"
 #include "core/clock.h"
 #include "core/job_record.h"
 #include "core/secret.h"
@@ -127,6 +128,25 @@ enum rc job_act_within(struct db *db, const struct scope *sc, int64_t id, enum j
 	return rc == RC_OK ? change(db, sc, id, &l, action, reason, err) : rc;
 }
 
+enum rc job_note(struct db *db, const struct scope *sc, int64_t id, const char *verb,
+    const char *reason, struct err *err)
+{
+	char action[32], object[32];
+	struct view *detail;
+	struct arena a;
+	enum rc rc;
+
+	snprintf(action, sizeof action, "job.%s", verb);
+	snprintf(object, sizeof object, "job %lld", (long long)id);
+	arena_init(&a);
+	detail = view_obj(&a);
+	if (reason)
+		view_ref(detail, "reason", reason);
+	rc = audit_add(db, sc, action, object, detail, err);
+	arena_release(&a);
+	return rc;
+}
+
 enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_action action,
     const char *reason, struct err *err)
 {
@@ -135,6 +155,8 @@ enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_acti
 	if (rc != RC_OK)
 		return rc;
 	rc = job_act_within(db, sc, id, action, reason, err);
+	if (rc == RC_OK)
+		rc = job_note(db, sc, id, job_action_name(action), reason, err);
 	if (rc == RC_OK)
 		return db_commit_durable(db, err);
 	db_rollback(db);
@@ -228,6 +250,8 @@ enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct are
 		return rc;
 	rc = delete_in(db, sc, id, a, gone, err);
 	if (rc == RC_OK)
+		rc = job_note(db, sc, id, "delete", NULL, err);
+	if (rc == RC_OK)
 		return db_commit_durable(db, err);
 	db_rollback(db);
 	return rc;
@@ -241,6 +265,8 @@ enum rc job_remove(struct db *db, const struct scope *sc, int64_t id, const char
 	if (rc != RC_OK)
 		return rc;
 	rc = job_remove_in(db, sc, id, reason, a, gone, err);
+	if (rc == RC_OK)
+		rc = job_note(db, sc, id, "remove", reason, err);
 	if (rc == RC_OK)
 		return db_commit_durable(db, err);
 	db_rollback(db);

@@ -195,6 +195,8 @@ enum rc job_move(
 		return rc;
 	arena_init(&a);
 	rc = move(db, sc, id, m, &a, &moved, err);
+	if (rc == RC_OK && moved)
+		rc = job_note(db, sc, id, job_status_name(m->status), m->reason, err);
 	if (rc == RC_OK)
 		rc = moved ? db_commit_durable(db, err) : db_commit(db, err);
 	else

@@ -47,4 +47,8 @@ enum rc files_read(struct db *db, enum sql_id id, const struct db_arg *args, siz
 enum rc job_remove_in(struct db *db, const struct scope *sc, int64_t id, const char *reason,
     struct arena *a, struct job_gone *gone, struct err *err);
 
+/* A row of the audit log, "job.VERB". */
+enum rc job_note(struct db *db, const struct scope *sc, int64_t id, const char *verb,
+    const char *reason, struct err *err);
+
 #endif

@@ -16,6 +16,7 @@
 #include "core/db.h"
 #include "core/param.h"
 #include "core/rc.h"
+#include "core/scope.h"
 #include "core/view.h"
 
 enum jobtype_progress { JOBTYPE_PROGRESS_PERCENT, JOBTYPE_PROGRESS_ITEMS };
@@ -42,9 +43,9 @@ struct jobtype {
 	bool network, by_default;
 	const char **sample; /* for `types selftest`: a file, then NAME=VALUE; not published */
 	const char *expect;  /* pattern its result matches; NULL: any will do; not published */
-	bool manual;    /* no command: people and outside programs move its jobs */
-	bool paused;    /* nobody claims jobs of it; said by jobtype_load_db */
-	bool available; /* the command and every program of requires are there on some host */
+	bool manual;         /* no command: people and outside programs move its jobs */
+	bool paused;         /* nobody claims jobs of it; said by jobtype_load_db */
+	bool available;      /* the command and every program of requires are there on some host */
 	enum jobtype_progress progress;
 	unsigned retry_on;
 	int64_t timeout_ms, memory_bytes, output_max_bytes, keep_ms; /* keep_ms 0: for ever */
@@ -94,7 +95,7 @@ enum rc jobtype_load_db(struct db *db, struct arena *a, struct jobtypes *out, st
  * where they are, and publishing changes nothing about it. In a transaction of its own; the caller
  * rings the doorbell. RC_NOTFOUND: no such type was ever published. */
 enum rc jobtype_pause(
-    struct db *db, const char *name, const char *actor, bool paused, struct err *err);
+    struct db *db, const struct scope *by, const char *name, bool paused, struct err *err);
 
 /* One version of a type, whether it is in force or not (then it is not available). RC_NOTFOUND. */
 enum rc jobtype_load_version(struct db *db, const char *name, int64_t version, struct arena *a,

@@ -3,6 +3,13 @@
  */
 #include "core/org.h"
 
+#include <string.h>
+
+#include "core/audit.h"
+#include "core/clock.h"
+#include "core/id.h"
+#include "core/str.h"
+
 static struct org read_org(const struct db_cursor *cur, struct arena *a)
 {
 	return (struct org){
@@ -54,15 +61,89 @@ enum rc org_find(struct db *db, const char *name, struct arena *a, struct org *o
 	return RC_OK;
 }
 
-enum rc org_set_cap(struct db *db, const char *name, int64_t cap, struct err *err)
+enum rc org_set_cap(
+    struct db *db, const struct scope *by, const char *name, int64_t cap, struct err *err)
 {
+	struct scope sc = *by;
+	struct view *detail;
+	struct org org;
+	struct arena a;
 	enum rc rc = db_begin(db, err);
 
 	if (rc != RC_OK)
 		return rc;
-	rc = db_exec(db, SQL_ORG_CAP, DB_ARGS(DB_TEXT(name), cap < 0 ? DB_NULL : DB_INT(cap)), err);
-	if (rc == RC_OK && db_changes(db) == 0)
-		rc = err_set(err, RC_NOTFOUND, "no such organisation: \"%.100s\"", name);
+	arena_init(&a);
+	detail = view_obj(&a);
+	if (cap < 0)
+		view_null(detail, "cap");
+	else
+		view_int(detail, "cap", cap);
+	rc = org_find(db, name, &a, &org, err);
+	if (rc == RC_OK)
+		rc = db_exec(
+		    db, SQL_ORG_CAP, DB_ARGS(DB_TEXT(name), cap < 0 ? DB_NULL : DB_INT(cap)), err);
+	if (rc == RC_OK) {
+		sc.org_id = org.id;
+		rc = audit_add(db, &sc, "org.cap", name, detail, err);
+	}
+	if (rc == RC_OK)
+		rc = db_commit_durable(db, err);
+	else
+		db_rollback(db);
+	arena_release(&a);
+	return rc;
+}
+
+static enum rc check_name(const char *name, struct err *err)
+{
+	size_t len = strlen(name);
+
+	if (!len || len > ORG_NAME_MAX || !str_utf8(name, len))
+		return err_set(err, RC_INVALID,
+		    "the name of an organisation has 1 to %d bytes of text", ORG_NAME_MAX);
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f || name[i] == '/')
+			return err_set(err, RC_INVALID,
+			    "the name of an organisation has no control characters and no slash");
+	return RC_OK;
+}
+
+static enum rc insert_org(struct db *db, const char *name, int64_t *id, struct err *err)
+{
+	int64_t now = clock_wall_ms();
+	struct db_cursor cur;
+	char uuid[UUID_SIZE];
+	enum rc rc = db_one(db, &cur, SQL_ORG_INSERT,
+	    DB_ARGS(DB_TEXT(uuid_new(uuid)), DB_TEXT(name), DB_INT(now)), err);
+
+	if (rc == RC_CONFLICT)
+		return err_set(
+		    err, rc, "there is an organisation of that name already: \"%.100s\"", name);
+	if (rc != RC_OK)
+		return rc;
+	*id = db_int(&cur, 0);
+	db_finish(&cur);
+	rc = db_one(db, &cur, SQL_PROJECT_INSERT,
+	    DB_ARGS(DB_INT(*id), DB_TEXT("default"), DB_INT(now)), err);
+	if (rc == RC_OK)
+		db_finish(&cur);
+	return rc;
+}
+
+enum rc org_create(
+    struct db *db, const struct scope *by, const char *name, int64_t *id, struct err *err)
+{
+	struct scope sc = *by;
+	enum rc rc = check_name(name, err);
+
+	if (rc == RC_OK)
+		rc = db_begin(db, err);
+	if (rc != RC_OK)
+		return rc;
+	rc = insert_org(db, name, id, err);
+	sc.org_id = *id;
+	if (rc == RC_OK)
+		rc = audit_add(db, &sc, "org.create", name, NULL, err);
 	if (rc == RC_OK)
 		return db_commit_durable(db, err);
 	db_rollback(db);

@@ -11,6 +11,7 @@
 #include "core/arena.h"
 #include "core/db.h"
 #include "core/rc.h"
+#include "core/scope.h"
 #include "core/view.h"
 
 /* The most a cap may be: more than any number of hosts runs. */
@@ -32,7 +33,13 @@ enum rc org_find(
 
 /* Let at most `cap` of its jobs run at once, 0 to ORG_CAP_MAX, or any number (-1). What runs goes
  * on. In a transaction of its own; the caller rings the doorbell. RC_NOTFOUND with a sentence. */
-enum rc org_set_cap(struct db *db, const char *name, int64_t cap, struct err *err);
+enum rc org_set_cap(
+    struct db *db, const struct scope *by, const char *name, int64_t cap, struct err *err);
+
+/* A new one with a project called "default". RC_INVALID: no name; RC_CONFLICT: taken. Audited. */
+#define ORG_NAME_MAX 100
+enum rc org_create(
+    struct db *db, const struct scope *by, const char *name, int64_t *id, struct err *err);
 
 /* As the command line shows it: name, cap (null: no limit), running, pending. */
 struct view *org_view(struct arena *a, const struct org *org);

@@ -3,6 +3,7 @@
  * runs: PATCH for programs, a form on the job's page for people.
  */
 #include "core/doorbell.h"
+#include "fcgi/identify.h"
 #include "fcgi/list.h"
 #include "fcgi/pages.h"
 
@@ -22,7 +23,7 @@ static enum rc answer_json(struct app *app, struct request *r, struct response *
 enum rc api_job_show(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	struct job job;
-	enum rc rc = job_find(app->db, &r->scope, request_capture(r, "job"), r->arena, &job, err);
+	enum rc rc = request_job(app, r, &job, err);
 
 	return rc == RC_OK ? answer_json(app, r, resp, &job, err) : rc;
 }
@@ -33,7 +34,7 @@ enum rc api_job_statuses(struct app *app, struct request *r, struct response *re
 	struct job_event *events;
 	struct job job;
 	size_t n;
-	enum rc rc = job_find(app->db, &r->scope, request_capture(r, "job"), r->arena, &job, err);
+	enum rc rc = request_job(app, r, &job, err);
 
 	if (rc == RC_OK)
 		rc = job_history(app->db, &r->scope, job.id, r->arena, &events, &n, err);
@@ -67,7 +68,7 @@ static enum rc move(
 {
 	const char *key = request_capture(r, "job");
 	struct job_move m;
-	enum rc rc = job_find(app->db, &r->scope, key, r->arena, job, err);
+	enum rc rc = request_job(app, r, job, err);
 
 	if (rc == RC_OK && !read_move(r, &m))
 		return response_fail(resp, 422, NULL, err,

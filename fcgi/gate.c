@@ -7,8 +7,10 @@
 #include <strings.h>
 
 #include "core/log.h"
+#include "core/quota.h"
 #include "core/str.h"
 #include "fcgi/body.h"
+#include "fcgi/identify.h"
 #include "fcgi/route.h"
 
 /* Length of the name in "name:port" or "[v6]:port". */
@@ -64,46 +66,72 @@ static enum rc find_route(struct request *r, struct response *resp, struct err *
 	    resp, 405, NULL, err, "this address takes %s", route_methods(allowed, r->arena));
 }
 
+/* Who asks, and whether they may. */
 static enum rc check_role(
     struct app *app, struct request *r, struct response *resp, struct err *err)
 {
-	switch (app->cfg->auth) {
-	case AUTH_NONE:
-		r->scope = scope_local;
-		r->role = ROLE_OPERATOR;
-		break;
-	case AUTH_MODE_MAX:
-		break;
-	}
-	if (r->route->access > ROLE_NOBODY && r->role == ROLE_NOBODY)
+	enum rc rc = identify(app, r, resp, err);
+
+	if (rc != RC_OK || r->route->access == ROLE_NOBODY)
+		return rc;
+	if (r->by == BY_NOTHING && app->cfg->auth == AUTH_PROXY)
+		return response_fail(resp, 401, NULL, err,
+		    "the proxy in front of this site has not said who you are; sign in there");
+	if (r->by == BY_NOTHING) {
+		response_header(resp, "WWW-Authenticate", "Bearer");
 		return response_fail(resp, 401, NULL, err, "sign in first");
-	if (r->role < r->route->access)
-		return response_fail(resp, 403, NULL, err, "your role does not allow this");
+	}
+	if (!(r->who.scopes & r->route->scope))
+		return response_fail(resp, 403, NULL, err, "this token lacks the scope \"%s\"",
+		    scopes_text(r->route->scope, r->arena));
+	if (r->scope.role < r->route->access)
+		return response_fail(resp, 403, NULL, err,
+		    "your role does not allow this: it takes %s", role_name(r->route->access));
 	return RC_OK;
 }
 
-/* Whoever changes something must come from our own pages, or not from a browser at all. */
+/* Whoever changes something must come from our own pages, or not from a browser at all. A token is
+ * nothing that a browser sends by itself; what it does send by itself (a cookie, what the proxy
+ * makes of it) must come with the word of the browser. */
 static enum rc check_origin(
     struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	const char *site = r->param[PARAM_FETCH_SITE], *origin = r->param[PARAM_ORIGIN];
 	bool own;
 
-	if (r->method & METHOD_SAFE)
+	if ((r->method & METHOD_SAFE) || r->by == BY_TOKEN)
 		return RC_OK;
 	if (site)
 		own = strcmp(site, "same-origin") == 0;
 	else if (origin)
 		own = strcasecmp(origin, request_origin(r, app->cfg->base_url)) == 0;
 	else
-		own = true;
+		own = r->by != BY_COOKIE && r->by != BY_PROXY;
 	if (own)
 		return RC_OK;
-	return response_fail(resp, 403, NULL, err, "requests from other sites are not accepted");
+	return response_fail(resp, 403, NULL, err,
+	    site || origin ? "requests from other sites are not accepted"
+			   : "requests with a cookie must say where they come from (Origin); "
+			     "programs use a token");
+}
+
+/* What the org may have. Of a form the size is known, but not that of each file in it. */
+static enum rc check_quota(
+    struct app *app, struct request *r, int64_t size, struct response *resp, struct err *err)
+{
+	bool raw = r->method == METHOD_PUT;
+	const struct quota_need need = {
+	    .bytes = size > 0 ? size : 0, .largest = raw && size > 0 ? size : 0, .jobs = 1};
+	enum quota_kind kind;
+	int64_t wait_s;
+	enum rc rc = quota_check(app->db, &r->scope, &need, &kind, &wait_s, err);
+
+	return rc == RC_LIMIT ? response_quota(resp, kind, wait_s, err) : rc;
 }
 
 /* Bounds of an upload of `size` bytes; -1: not known. */
-static enum rc check_upload(struct app *app, int64_t size, struct response *resp, struct err *err)
+static enum rc check_upload(
+    struct app *app, struct request *r, int64_t size, struct response *resp, struct err *err)
 {
 	char most[16];
 	int64_t free_bytes;
@@ -118,7 +146,7 @@ static enum rc check_upload(struct app *app, int64_t size, struct response *resp
 	if (free_bytes - (size > 0 ? size : 0) < app->cfg->disk_low_bytes)
 		return response_fail(
 		    resp, 507, NULL, err, "the disk is almost full: uploads are not accepted now");
-	return RC_OK;
+	return check_quota(app, r, size, resp, err);
 }
 
 /* Checks that need nothing but the head of the request. */
@@ -151,7 +179,7 @@ static enum rc check_body(
 	case BODY_JSON:
 		return body_json(r, resp, err);
 	case BODY_FILE:
-		rc = check_upload(app, r->content_length, resp, err);
+		rc = check_upload(app, r, r->content_length, resp, err);
 		if (rc == RC_OK && app->spool_body && !*request_param(r, PARAM_BODY_FILE))
 			rc = body_spool(app, r, resp, err);
 		return rc;
@@ -203,17 +231,25 @@ static enum rc check_declared(
 	if (rc == RC_OK && *declared && !str_int(declared, 0, INT64_MAX, &size))
 		return response_fail(resp, 400, NULL, err, "bad Content-Length");
 	if (rc == RC_OK && r->route->body == BODY_FILE)
-		rc = check_upload(app, size, resp, err);
+		rc = check_upload(app, r, size, resp, err);
 	return rc;
+}
+
+enum rc gate_upload(
+    struct app *app, struct request *r, int64_t size, struct response *resp, struct err *err)
+{
+	return check_upload(app, r, size, resp, err);
 }
 
 void gate_admit(
     struct app *app, struct request *r, struct response *resp, enum rc rc, struct err *err)
 {
 	int status = 500;
+	const char *retry;
 
 	if (rc == RC_OK)
 		rc = check_declared(app, r, resp, err);
+	retry = resp->why.retry;
 	if (rc != RC_OK && resp->why.status)
 		status = resp->why.status;
 	else if (rc != RC_OK)
@@ -225,6 +261,8 @@ void gate_admit(
 	}
 	resp->status = 403;
 	response_header(resp, "X-Deny", "%d", status);
+	if (retry)
+		response_header(resp, "X-Retry", "%s", retry);
 	response_header(resp, "X-Why", "%s",
 	    status == 500 ? "something went wrong on the server" : plain(r->arena, err->text));
 }

@@ -9,6 +9,7 @@
 #include "core/job_file.h"
 #include "core/str.h"
 #include "core/url.h"
+#include "fcgi/identify.h"
 
 #define LIMIT_DEFAULT 25
 
@@ -27,7 +28,7 @@ void tag_make(const struct app *app, const struct request *r, int64_t version, c
     char out[static TAG_SIZE])
 {
 	snprintf(out, TAG_SIZE, "%s-%lld-%d-%lld-%016llx", app->templates->tag,
-	    (long long)r->scope.project_id, (int)r->role, (long long)version,
+	    (long long)r->scope.project_id, (int)r->scope.role, (long long)version,
 	    (unsigned long long)name_hash(name));
 }
 
@@ -61,9 +62,14 @@ static const char *query_number(struct arena *a, const char *query, const char *
 }
 
 /* The canonical query of a filter without its position. */
-static const char *filter_query(struct arena *a, const struct job_filter *f, bool with_status)
+static const char *filter_query(
+    const struct request *r, const struct job_filter *f, bool with_status)
 {
+	struct arena *a = r->arena;
 	const char *q = "";
+
+	if (r->scope.project_id != r->scope.home_project)
+		q = query_number(a, q, "project", r->scope.project_id);
 
 	if (f->by_status && with_status)
 		q = query_add(a, q, "status", job_status_name(f->status));
@@ -85,7 +91,7 @@ static enum rc complete(struct app *app, const struct request *r, struct list *l
 	const struct job_filter *f = &l->filter;
 	enum rc rc;
 
-	l->query = filter_query(a, f, true);
+	l->query = filter_query(r, f, true);
 	if (f->after)
 		l->query = query_number(a, l->query, "after", f->after);
 	if (f->before)
@@ -93,8 +99,8 @@ static enum rc complete(struct app *app, const struct request *r, struct list *l
 	rc = project_version(app->db, &r->scope, &l->version, err);
 	if (rc != RC_OK)
 		return rc;
-	l->name =
-	    arena_printf(a, "%lld/%d?%s", (long long)r->scope.project_id, (int)r->role, l->query);
+	l->name = arena_printf(
+	    a, "%lld/%d?%s", (long long)r->scope.project_id, (int)r->scope.role, l->query);
 	tag_make(app, r, l->version, l->name, l->tag);
 	return RC_OK;
 }
@@ -105,11 +111,12 @@ enum rc list_first(struct app *app, const struct request *r, struct list *l, str
 	return complete(app, r, l, err);
 }
 
-enum rc list_open(struct app *app, const struct request *r, struct list *l, struct response *resp,
-    struct err *err)
+enum rc list_open(
+    struct app *app, struct request *r, struct list *l, struct response *resp, struct err *err)
 {
 	struct job_filter *f = &l->filter;
 	int64_t status = request_int(r, "status", -1);
+	enum rc rc;
 
 	*f = (struct job_filter){
 	    .by_status = status >= 0,
@@ -124,7 +131,8 @@ enum rc list_open(struct app *app, const struct request *r, struct list *l, stru
 	if (f->after && f->before)
 		return response_fail(
 		    resp, 422, "before", err, "after and before cannot be used together");
-	return complete(app, r, l, err);
+	rc = request_project(app, r, resp, err);
+	return rc == RC_OK ? complete(app, r, l, err) : rc;
 }
 
 static const char *with_query(struct arena *a, const char *path, const char *query)
@@ -172,9 +180,10 @@ const char *status_label(enum job_status s)
 
 /* One tab; s is JOB_STATUS_MAX for all. */
 static struct view *tab_view(
-    struct arena *a, const struct job_filter *f, enum job_status s, int64_t n)
+    const struct request *r, const struct job_filter *f, enum job_status s, int64_t n)
 {
-	const char *q = filter_query(a, f, false);
+	struct arena *a = r->arena;
+	const char *q = filter_query(r, f, false);
 	struct view *v = view_obj(a);
 	char text[32];
 
@@ -192,23 +201,24 @@ static struct view *tab_view(
 	return v;
 }
 
-static struct view *tabs_view(struct arena *a, const struct job_filter *f,
+static struct view *tabs_view(const struct request *r, const struct job_filter *f,
     const int64_t counts[static JOB_STATUS_MAX], int64_t all)
 {
-	struct view *tabs = view_list(a);
+	struct view *tabs = view_list(r->arena);
 
-	view_push(tabs, tab_view(a, f, JOB_STATUS_MAX, all));
+	view_push(tabs, tab_view(r, f, JOB_STATUS_MAX, all));
 	for (int s = 0; s < JOB_STATUS_MAX; s++)
 		if (counts[s] || (s != JOB_PAUSED && s != JOB_REMOVED) ||
 		    (f->by_status && (int)f->status == s))
-			view_push(tabs, tab_view(a, f, (enum job_status)s, counts[s]));
+			view_push(tabs, tab_view(r, f, (enum job_status)s, counts[s]));
 	return tabs;
 }
 
-static void put_neighbours(struct arena *a, struct view *v, const struct job_filter *f,
+static void put_neighbours(const struct request *r, struct view *v, const struct job_filter *f,
     const struct job_page *page, bool links)
 {
-	const char *base = filter_query(a, f, true);
+	struct arena *a = r->arena;
+	const char *base = filter_query(r, f, true);
 	const char *next = NULL, *previous = NULL;
 
 	if (page->more_after && page->n)
@@ -278,7 +288,7 @@ static void put_page_members(
 	view_ref(v, "page_url", with_query(a, "/", l->query));
 	view_ref(v, "table_url", with_query(a, "/jobs/table", l->query));
 	view_ref(v, "tag", l->tag);
-	view_put(v, "tabs", tabs_view(a, f, rows->counts, rows->all));
+	view_put(v, "tabs", tabs_view(r, f, rows->counts, rows->all));
 	view_bool(v, "is_empty", rows->page.n == 0);
 	view_bool(v, "is_fresh", rows->all == 0);
 	view_bool(v, "is_filtered", f->by_status || f->job_type || f->q);
@@ -332,7 +342,7 @@ enum rc list_view(struct app *app, const struct request *r, struct list *l, bool
 		view_int(v, "count", rows.matching);
 	view_put(v, "counts", counts_view(a, rows.counts, rows.all));
 	view_put(v, "filter", filter_view(a, &l->filter));
-	put_neighbours(a, v, &l->filter, &rows.page, page);
+	put_neighbours(r, v, &l->filter, &rows.page, page);
 	view_int(v, "version", l->version);
 	if (page)
 		put_page_members(r, l, &rows, v);

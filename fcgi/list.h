@@ -19,8 +19,8 @@ struct list {
 };
 
 /* From the typed inputs of the list routes, with the project's version: one query. */
-enum rc list_open(struct app *app, const struct request *r, struct list *l, struct response *resp,
-    struct err *err);
+enum rc list_open(
+    struct app *app, struct request *r, struct list *l, struct response *resp, struct err *err);
 /* The first page without a filter, for routes without those inputs. */
 enum rc list_first(struct app *app, const struct request *r, struct list *l, struct err *err);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/doorbell.h"
+#include "fcgi/identify.h"
 #include "fcgi/list.h"
 #include "fcgi/pages.h"
 
@@ -65,7 +66,7 @@ static enum rc act(struct app *app, struct request *r, struct response *resp,
 {
 	const char *key = request_capture(r, "job");
 	struct job job;
-	enum rc rc = job_find(app->db, &r->scope, key, r->arena, &job, err);
+	enum rc rc = request_job(app, r, &job, err);
 
 	if (rc == RC_OK)
 		rc = job_act(app->db, &r->scope, job.id, action, NULL, err);
@@ -102,7 +103,7 @@ enum rc page_job_delete(struct app *app, struct request *r, struct response *res
 {
 	struct job_gone gone;
 	struct job job;
-	enum rc rc = job_find(app->db, &r->scope, request_capture(r, "job"), r->arena, &job, err);
+	enum rc rc = request_job(app, r, &job, err);
 
 	if (rc == RC_OK)
 		rc = job_delete(app->db, &r->scope, job.id, r->arena, &gone, err);

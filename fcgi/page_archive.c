@@ -7,6 +7,7 @@
 #include "core/archive.h"
 #include "core/doorbell.h"
 #include "fcgi/file.h"
+#include "fcgi/identify.h"
 #include "fcgi/list.h"
 #include "fcgi/pages.h"
 
@@ -52,7 +53,7 @@ enum rc page_job_archive(struct app *app, struct request *r, struct response *re
 {
 	struct file archive;
 	struct job job;
-	enum rc rc = job_find(app->db, &r->scope, request_capture(r, "job"), r->arena, &job, err);
+	enum rc rc = request_job(app, r, &job, err);
 
 	if (rc == RC_OK)
 		rc = archive_get(app->db, &r->scope, &job, r->arena, &archive, err);

@@ -7,6 +7,7 @@
 #include "core/job_file.h"
 #include "fcgi/app.h"
 #include "fcgi/file.h"
+#include "fcgi/identify.h"
 #include "fcgi/pages.h"
 
 static enum rc send_file(struct app *app, struct request *r, struct response *resp,
@@ -15,7 +16,7 @@ static enum rc send_file(struct app *app, struct request *r, struct response *re
 	struct file file;
 	struct job job;
 	const char *slash;
-	enum rc rc = job_find(app->db, &r->scope, request_capture(r, "job"), r->arena, &job, err);
+	enum rc rc = request_job(app, r, &job, err);
 
 	if (rc == RC_OK && job.status == JOB_REMOVED)
 		return err_set(err, RC_NOTFOUND, "the files of this job have been removed");

@@ -3,6 +3,7 @@
  */
 #include "core/job_file.h"
 #include "core/str.h"
+#include "fcgi/identify.h"
 #include "fcgi/list.h"
 #include "fcgi/pages.h"
 
@@ -23,7 +24,7 @@ enum rc page_job_files(struct app *app, struct request *r, struct response *resp
 	struct file *files;
 	struct job job;
 	size_t n;
-	enum rc rc = job_find(app->db, &r->scope, request_capture(r, "job"), r->arena, &job, err);
+	enum rc rc = request_job(app, r, &job, err);
 
 	/* One more than is shown tells whether there are more. */
 	if (rc == RC_OK)

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/job_file.h"
 #include "core/url.h"
+#include "fcgi/identify.h"
 #include "fcgi/list.h"
 #include "fcgi/logview.h"
 #include "fcgi/pages.h"
@@ -167,8 +168,11 @@ enum rc page_job_show(struct app *app, struct request *r, struct response *resp,
 	struct log_source log;
 	struct job job;
 	int64_t version;
-	enum rc rc = project_version(app->db, &r->scope, &version, err);
+	enum rc rc = request_job(app, r, &job, err);
 
+	/* Its project is known now; the version comes before what it is to be the version of. */
+	if (rc == RC_OK)
+		rc = project_version(app->db, &r->scope, &version, err);
 	if (rc == RC_OK)
 		rc = job_find(app->db, &r->scope, key, r->arena, &job, err);
 	if (rc == RC_OK)

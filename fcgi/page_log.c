@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "fcgi/identify.h"
 #include "fcgi/list.h"
 #include "fcgi/logview.h"
 #include "fcgi/pages.h"
@@ -159,7 +160,7 @@ enum rc page_job_log(struct app *app, struct request *r, struct response *resp, 
 {
 	struct log_source source;
 	struct job job;
-	enum rc rc = job_find(app->db, &r->scope, request_capture(r, "job"), r->arena, &job, err);
+	enum rc rc = request_job(app, r, &job, err);
 
 	if (rc == RC_OK)
 		rc = log_source_open(app, &job, request_int(r, "attempt", 0), &source, err);

@@ -12,6 +12,7 @@
 #include "core/accept.h"
 #include "core/doorbell.h"
 #include "core/log.h"
+#include "fcgi/identify.h"
 #include "fcgi/list.h"
 #include "fcgi/options.h"
 #include "fcgi/pages.h"
@@ -254,6 +255,8 @@ static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
 		accept_abandon(&ac);
 	if (rc != RC_OK && ac.type)
 		up->job_type = arena_strdup(r->arena, ac.type->name);
+	if (rc == RC_LIMIT && ac.quota != QUOTA_NONE)
+		return response_quota(resp, ac.quota, ac.wait_s, err);
 	if (rc == RC_CONFLICT && t->key)
 		return replay(app, r, resp, t, err);
 	if (rc != RC_OK && kept)
@@ -293,13 +296,10 @@ enum rc page_job_create(struct app *app, struct request *r, struct response *res
 {
 	struct upload up;
 	struct ticket ticket;
-	int64_t project;
 	enum rc rc = upload_open(app, r, &up, resp, err);
 
-	project = rc == RC_OK ? request_int(r, "project", r->scope.project_id) : 0;
-	if (rc == RC_OK && project != r->scope.project_id)
-		rc = response_fail(
-		    resp, 422, "project", err, "there is no project %lld", (long long)project);
+	if (rc == RC_OK)
+		rc = request_project(app, r, resp, err);
 	if (rc == RC_OK)
 		rc = read_ticket(app, r, &up, &ticket, resp, err);
 	if (rc == RC_OK) {

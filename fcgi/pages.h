@@ -19,6 +19,9 @@ route_handler page_file_input, page_file_output;                /* page_file.c *
 route_handler page_job_log;                                     /* page_log.c */
 route_handler page_job_files;                                   /* page_files.c */
 route_handler page_job_archive;                                 /* page_archive.c */
+route_handler page_job_admit;                                   /* page_admit.c */
+route_handler page_login_show, page_login, page_logout;         /* page_login.c */
+route_handler page_link_show, page_link_use;                    /* page_login.c */
 route_handler page_health_live, page_health_ready;              /* page_health.c */
 
 #endif

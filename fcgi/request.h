@@ -15,6 +15,7 @@
 #include "core/arena.h"
 #include "core/job.h"
 #include "core/rc.h"
+#include "core/session.h"
 #include "core/view.h"
 #include "fcgi/query.h"
 
@@ -37,6 +38,10 @@ enum request_param {
 	PARAM_REFERER,
 	PARAM_ACCEPT,
 	PARAM_COOKIE,
+	PARAM_AUTHORIZATION,
+	PARAM_AGENT,
+	PARAM_ADDRESS,
+	PARAM_USER,
 	PARAM_IF_NONE_MATCH,
 	PARAM_IDEMPOTENCY_KEY,
 	PARAM_HX_REQUEST,
@@ -46,6 +51,9 @@ enum request_param {
 	PARAM_CURRENT_URL,
 	PARAM_MAX
 };
+
+/* How we know who asks. */
+enum identified { BY_NOTHING, BY_NONE /* auth = none */, BY_COOKIE, BY_TOKEN, BY_PROXY };
 
 /* Bits, so that a route may name several. */
 enum method {
@@ -61,8 +69,6 @@ enum method {
 
 /* What the client wants to be answered with. */
 enum want { WANT_PAGE, WANT_FRAGMENT, WANT_JSON };
-
-enum role { ROLE_NOBODY, ROLE_VIEWER, ROLE_MEMBER, ROLE_ADMIN, ROLE_OPERATOR };
 
 #define SEGMENTS_MAX 32
 #define INPUTS_MAX 12
@@ -92,14 +98,15 @@ struct request {
 	const char *segment[SEGMENTS_MAX]; /* decoded, no ".", "..", NUL or empty one */
 	size_t segment_len[SEGMENTS_MAX], segments;
 	struct pairs query, form, cookies;
-	struct view *json; /* a body that the route takes as JSON; NULL: none */
+	struct view *json;      /* a body that the route takes as JSON; NULL: none */
 	int64_t content_length; /* -1: not given */
 	struct body_source body;
 	const char *spooled; /* a body file that we made ourselves; NULL: nginx did */
 	/* From here on filled by the gate. */
 	const struct route *route;
-	struct scope scope;
-	enum role role;
+	enum identified by;
+	struct identity who;
+	struct scope scope;             /* who.scope, and where the request came from */
 	struct value value[INPUTS_MAX]; /* parallel to route->inputs */
 };
 

@@ -124,6 +124,17 @@ enum rc response_fail(
 	return RC_INVALID;
 }
 
+enum rc response_quota(struct response *resp, enum quota_kind kind, int64_t wait_s, struct err *err)
+{
+	static const int statuses[] = {
+	    [QUOTA_FILE] = 413, [QUOTA_BYTES] = 507, [QUOTA_PENDING] = 429, [QUOTA_RATE] = 429};
+
+	response_fail(resp, statuses[kind], NULL, err, "%s", arena_strdup(resp->arena, err->text));
+	if (wait_s)
+		resp->why.retry = arena_printf(resp->arena, "%lld", (long long)wait_s);
+	return RC_INVALID;
+}
+
 enum rc response_html(
     struct app *app, struct response *resp, enum template_id id, struct view *view, struct err *err)
 {
@@ -219,6 +230,9 @@ static const char *detail_text(int status, bool said, const struct err *err)
 static const char *heading(int status)
 {
 	switch (status) {
+	case 401:
+	case 403:
+		return "Not allowed";
 	case 404:
 		return "Not here";
 	case 409:
@@ -228,6 +242,8 @@ static const char *heading(int status)
 	case 415:
 	case 422:
 		return "Not taken";
+	case 429:
+		return "Too often";
 	case 503:
 		return "Busy";
 	case 507:
@@ -235,6 +251,37 @@ static const char *heading(int status)
 	default:
 		return status < 500 ? "Not possible" : "Something went wrong";
 	}
+}
+
+/* Where somebody who must sign in comes back to: the page they are on. */
+static const char *login_path(const struct app *app, const struct request *r, enum want want)
+{
+	const char *here = want == WANT_FRAGMENT     ? request_param(r, PARAM_CURRENT_URL)
+			   : r->method & METHOD_SAFE ? request_param(r, PARAM_URI)
+						     : request_param(r, PARAM_REFERER);
+
+	here = request_local_path(r, app->cfg->base_url, here);
+	if (!here || strcmp(here, "/") == 0 || strncmp(here, "/login", 6) == 0)
+		return "/login";
+	return arena_printf(r->arena, "/login?next=%s", url_escape(r->arena, here));
+}
+
+/* A person is led to the login page; false for programs, who are told 401. */
+static bool lead_to_login(
+    const struct app *app, const struct request *r, struct response *resp, enum want want)
+{
+	if (want == WANT_JSON)
+		return false;
+	buf_clear(&resp->head);
+	buf_clear(&resp->body);
+	if (want == WANT_PAGE) {
+		response_redirect(resp, login_path(app, r, want));
+	} else {
+		resp->type = NULL;
+		response_header(resp, "HX-Redirect", "%s", login_path(app, r, want));
+	}
+	response_header(resp, "Vary", "HX-Request, Accept");
+	return true;
 }
 
 void response_error(struct app *app, const struct request *r, struct response *resp, enum rc rc,
@@ -245,7 +292,7 @@ void response_error(struct app *app, const struct request *r, struct response *r
 	enum want want = request_want(r);
 	struct err failed = {0};
 	char *kept = arena_strndup(r->arena, resp->head.data, resp->head.len);
-	bool allow = strncmp(kept, "Allow: ", 7) == 0;
+	bool keep = strncmp(kept, "Allow: ", 7) == 0 || strncmp(kept, "WWW-", 4) == 0;
 
 	if (status >= 500)
 		log_error("%s: status=%d path=\"%.200s\"", err->text[0] ? err->text : rc_name(rc),
@@ -253,10 +300,12 @@ void response_error(struct app *app, const struct request *r, struct response *r
 	resp->status = status;
 	resp->ref = NULL;
 	buf_clear(&resp->head);
-	if (allow)
+	if (keep)
 		buf_adds(&resp->head, kept);
-	if (status == 503)
-		response_header(resp, "Retry-After", "2");
+	if (status == 503 || resp->why.retry)
+		response_header(resp, "Retry-After", "%s", resp->why.retry ? resp->why.retry : "2");
+	if (status == 401 && app->cfg->auth == AUTH_PASSWORD && lead_to_login(app, r, resp, want))
+		return;
 	if (want != WANT_JSON) {
 		view_str(v, "home_url", "/");
 		view_ref(v, "heading", heading(status));

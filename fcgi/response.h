@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "core/buf.h"
+#include "core/quota.h"
 #include "core/rc.h"
 #include "core/view.h"
 #include "fcgi/request.h"
@@ -45,6 +46,10 @@ void response_header(struct response *resp, const char *name, const char *fmt, .
  * or arena) may be NULL. */
 enum rc response_fail(struct response *resp, int status, const char *field, struct err *err,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* The failure of a quota (core/quota.h), whose sentence stands in err. */
+enum rc response_quota(
+    struct response *resp, enum quota_kind kind, int64_t wait_s, struct err *err);
 
 /* Render as HTML; the page shell's members are added to the view. */
 enum rc response_html(struct app *app, struct response *resp, enum template_id id,

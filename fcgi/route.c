@@ -10,8 +10,14 @@
 
 static const char *const orders[] = {"newest", "oldest", NULL};
 
+#define PROJECT_INPUT                                                      \
+	{                                                                  \
+		"project", INPUT_TEXT, 1, 100,                             \
+		    .doc = "id or name of a project; without it the first" \
+	}
+
 #define LIST_INPUTS                                                                       \
-	{"status", INPUT_STATUS, .doc = "only jobs in this state"},                       \
+	PROJECT_INPUT, {"status", INPUT_STATUS, .doc = "only jobs in this state"},        \
 	    {"type", INPUT_TEXT, 1, 100, .doc = "only jobs of this type"},                \
 	    {"q", INPUT_TEXT, 1, 200, .doc = "part of the name, 3 characters or more"},   \
 	    {"order", INPUT_WORD, .words = orders, .doc = "newest first, or oldest"},     \
@@ -38,7 +44,7 @@ static const struct input options_inputs[] = {NEW_INPUT, {0}};
 static const struct input upload_inputs[] = {
     {"type", INPUT_TEXT, 1, 100, .doc = "job type; without it the file decides"},
     {"name", INPUT_TEXT, 1, 255, .doc = "name of the jobs; without it the file's"},
-    {"project", INPUT_INT, 1, INT64_MAX, .doc = "project the jobs belong to"},
+    PROJECT_INPUT,
     {"priority", INPUT_INT, -JOB_PRIORITY_MAX, JOB_PRIORITY_MAX,
 	.doc = "the higher goes first; 0 without it"},
     {"run_at", INPUT_TIME, .max = JOB_AHEAD_MAX_MS,
@@ -72,6 +78,18 @@ static const struct input move_form_inputs[] = {
     {0},
 };
 
+static const struct input admit_inputs[] = {
+    {"size", INPUT_INT, 0, INT64_MAX, .doc = "bytes of the body"},
+    {0},
+};
+
+static const struct input login_inputs[] = {
+    {"next", INPUT_TEXT, 1, 2000, .doc = "path to go on to"},
+    {"user", INPUT_TEXT, 1, 200, .doc = "user name"},
+    {"password", INPUT_TEXT, 1, 1000, .doc = "password"},
+    {0},
+};
+
 static const char *const log_formats[] = {"text", NULL};
 
 static const char *const file_kinds[] = {"out", "in", NULL};
@@ -92,52 +110,64 @@ static const struct input log_inputs[] = {
 };
 
 const struct route routes[] = {
-    {METHOD_GET, "/", page_home_show, ROLE_VIEWER, BODY_NONE, home_inputs,
+    {METHOD_GET, "/", page_home_show, ROLE_VIEWER, SCOPE_READ, BODY_NONE, home_inputs,
 	"upload panel and job table"},
-    {METHOD_POST, "/jobs", page_job_create, ROLE_MEMBER, BODY_FILE, upload_inputs,
+    {METHOD_POST, "/jobs", page_job_create, ROLE_MEMBER, SCOPE_WRITE, BODY_FILE, upload_inputs,
 	"upload files as multipart/form-data: one job each"},
-    {METHOD_PUT, "/jobs/upload/{filename}", page_job_create, ROLE_MEMBER, BODY_FILE, upload_inputs,
-	"upload one file as the raw body"},
-    {METHOD_GET, "/jobs/table", page_jobs_table, ROLE_VIEWER, BODY_NONE, list_inputs,
+    {METHOD_PUT, "/jobs/upload/{filename}", page_job_create, ROLE_MEMBER, SCOPE_WRITE, BODY_FILE,
+	upload_inputs, "upload one file as the raw body"},
+    {METHOD_GET, "/jobs/table", page_jobs_table, ROLE_VIEWER, SCOPE_READ, BODY_NONE, list_inputs,
 	"the job table: fragment or JSON"},
-    {METHOD_GET, "/jobs/form", page_options_show, ROLE_VIEWER, BODY_NONE, options_inputs,
-	"the options of a job type, as fields of the upload form"},
-    {METHOD_GET, "/jobs/{job}", page_job_show, ROLE_VIEWER, BODY_NONE, NULL,
+    {METHOD_GET, "/jobs/form", page_options_show, ROLE_VIEWER, SCOPE_READ, BODY_NONE,
+	options_inputs, "the options of a job type, as fields of the upload form"},
+    {METHOD_GET, "/jobs/admit", page_job_admit, ROLE_MEMBER, SCOPE_WRITE, BODY_NONE, admit_inputs,
+	"whether an upload would be accepted: 204, or the answer that it would be given"},
+    {METHOD_GET, "/jobs/{job}", page_job_show, ROLE_VIEWER, SCOPE_READ, BODY_NONE, NULL,
 	"one job: row, page or JSON"},
-    {METHOD_DELETE, "/jobs/{job}", page_job_delete, ROLE_MEMBER, BODY_NONE, action_inputs,
-	"delete the job with its files"},
-    {METHOD_POST, "/jobs/{job}/retry", page_job_retry, ROLE_MEMBER, BODY_FORM, action_inputs,
-	"run it again"},
-    {METHOD_POST, "/jobs/{job}/cancel", page_job_cancel, ROLE_MEMBER, BODY_FORM, action_inputs,
-	"stop it"},
-    {METHOD_POST, "/jobs/{job}/pause", page_job_pause, ROLE_MEMBER, BODY_FORM, action_inputs,
-	"freeze it where it is, or keep it from starting"},
-    {METHOD_POST, "/jobs/{job}/resume", page_job_resume, ROLE_MEMBER, BODY_FORM, action_inputs,
-	"let it go on"},
-    {METHOD_POST, "/jobs/{job}/delete", page_job_delete, ROLE_MEMBER, BODY_FORM, action_inputs,
-	"delete the job with its files, for forms"},
-    {METHOD_POST, "/jobs/{job}/move", page_job_move, ROLE_MEMBER, BODY_FORM, move_form_inputs,
-	"move a job that is moved by hand, for forms"},
-    {METHOD_GET, "/jobs/{job}/files", page_job_files, ROLE_VIEWER, BODY_NONE, files_inputs,
-	"list its results or inputs"},
-    {METHOD_GET, "/jobs/{job}/files.zip", page_job_archive, ROLE_VIEWER, BODY_NONE, NULL,
-	"download all results in one file; 202 while it is being made"},
-    {METHOD_GET, "/jobs/{job}/files/in/{name}", page_file_input, ROLE_VIEWER, BODY_NONE, NULL,
-	"download an input"},
-    {METHOD_GET, "/jobs/{job}/files/out/{path}", page_file_output, ROLE_VIEWER, BODY_NONE, NULL,
-	"download an output"},
-    {METHOD_GET, "/jobs/{job}/log", page_job_log, ROLE_VIEWER, BODY_NONE, log_inputs,
+    {METHOD_DELETE, "/jobs/{job}", page_job_delete, ROLE_MEMBER, SCOPE_WRITE, BODY_NONE,
+	action_inputs, "delete the job with its files"},
+    {METHOD_POST, "/jobs/{job}/retry", page_job_retry, ROLE_MEMBER, SCOPE_WRITE, BODY_FORM,
+	action_inputs, "run it again"},
+    {METHOD_POST, "/jobs/{job}/cancel", page_job_cancel, ROLE_MEMBER, SCOPE_WRITE, BODY_FORM,
+	action_inputs, "stop it"},
+    {METHOD_POST, "/jobs/{job}/pause", page_job_pause, ROLE_MEMBER, SCOPE_WRITE, BODY_FORM,
+	action_inputs, "freeze it where it is, or keep it from starting"},
+    {METHOD_POST, "/jobs/{job}/resume", page_job_resume, ROLE_MEMBER, SCOPE_WRITE, BODY_FORM,
+	action_inputs, "let it go on"},
+    {METHOD_POST, "/jobs/{job}/delete", page_job_delete, ROLE_MEMBER, SCOPE_WRITE, BODY_FORM,
+	action_inputs, "delete the job with its files, for forms"},
+    {METHOD_POST, "/jobs/{job}/move", page_job_move, ROLE_MEMBER, SCOPE_WRITE, BODY_FORM,
+	move_form_inputs, "move a job that is moved by hand, for forms"},
+    {METHOD_GET, "/jobs/{job}/files", page_job_files, ROLE_VIEWER, SCOPE_READ, BODY_NONE,
+	files_inputs, "list its results or inputs"},
+    {METHOD_GET, "/jobs/{job}/files.zip", page_job_archive, ROLE_VIEWER, SCOPE_READ, BODY_NONE,
+	NULL, "download all results in one file; 202 while it is being made"},
+    {METHOD_GET, "/jobs/{job}/files/in/{name}", page_file_input, ROLE_VIEWER, SCOPE_READ, BODY_NONE,
+	NULL, "download an input"},
+    {METHOD_GET, "/jobs/{job}/files/out/{path}", page_file_output, ROLE_VIEWER, SCOPE_READ,
+	BODY_NONE, NULL, "download an output"},
+    {METHOD_GET, "/jobs/{job}/log", page_job_log, ROLE_VIEWER, SCOPE_READ, BODY_NONE, log_inputs,
 	"what the job has written"},
-    {METHOD_GET, "/api/jobs/{job}", api_job_show, ROLE_VIEWER, BODY_NONE, NULL, "one job"},
-    {METHOD_PATCH, "/api/jobs/{job}", api_job_move, ROLE_MEMBER, BODY_JSON, move_inputs,
-	"move a job that is moved by hand: state, progress, step, result"},
-    {METHOD_DELETE, "/api/jobs/{job}", page_job_delete, ROLE_MEMBER, BODY_NONE, action_inputs,
-	"delete the job with its files"},
-    {METHOD_GET, "/api/jobs/{job}/statuses", api_job_statuses, ROLE_VIEWER, BODY_NONE, NULL,
-	"the history of a job, oldest first"},
-    {METHOD_GET, "/healthz", page_health_live, ROLE_NOBODY, BODY_NONE, NULL,
+    {METHOD_GET, "/api/jobs/{job}", api_job_show, ROLE_VIEWER, SCOPE_READ, BODY_NONE, NULL,
+	"one job"},
+    {METHOD_PATCH, "/api/jobs/{job}", api_job_move, ROLE_MEMBER, SCOPE_WRITE, BODY_JSON,
+	move_inputs, "move a job that is moved by hand: state, progress, step, result"},
+    {METHOD_DELETE, "/api/jobs/{job}", page_job_delete, ROLE_MEMBER, SCOPE_WRITE, BODY_NONE,
+	action_inputs, "delete the job with its files"},
+    {METHOD_GET, "/api/jobs/{job}/statuses", api_job_statuses, ROLE_VIEWER, SCOPE_READ, BODY_NONE,
+	NULL, "the history of a job, oldest first"},
+    {METHOD_GET, "/login", page_login_show, ROLE_NOBODY, 0, BODY_NONE, login_inputs,
+	"the form to sign in"},
+    {METHOD_POST, "/login", page_login, ROLE_NOBODY, 0, BODY_FORM, login_inputs,
+	"sign in by name and password"},
+    {METHOD_GET, "/login/{secret}", page_link_show, ROLE_NOBODY, 0, BODY_NONE, NULL,
+	"sign in by a one-time link"},
+    {METHOD_POST, "/login/{secret}", page_link_use, ROLE_NOBODY, 0, BODY_FORM, NULL,
+	"sign in by a one-time link, for forms"},
+    {METHOD_POST, "/logout", page_logout, ROLE_NOBODY, 0, BODY_FORM, NULL, "end the session"},
+    {METHOD_GET, "/healthz", page_health_live, ROLE_NOBODY, 0, BODY_NONE, NULL,
 	"whether this process answers"},
-    {METHOD_GET, "/readyz", page_health_ready, ROLE_NOBODY, BODY_NONE, NULL,
+    {METHOD_GET, "/readyz", page_health_ready, ROLE_NOBODY, 0, BODY_NONE, NULL,
 	"whether uploads are accepted and processed"},
 };
 const size_t routes_count = sizeof routes / sizeof *routes;

@@ -28,6 +28,7 @@ struct route {
 	const char *pattern;
 	route_handler *handler;
 	enum role access; /* ROLE_NOBODY: public */
+	unsigned scope;   /* what a token must have (SCOPE_ bit); 0: public */
 	enum body_policy body;
 	const struct input *inputs; /* ends with a NULL name; may be NULL */
 	const char *doc;

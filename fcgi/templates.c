@@ -25,6 +25,7 @@ static const char *const names[TEMPLATE_MAX] = {
     [PAGE_FILES] = "page_files",
     [PAGE_WAIT] = "page_wait",
     [PAGE_ERROR] = "page_error",
+    [PAGE_LOGIN] = "page_login",
     [FRAGMENT_TABLE] = "fragment_table",
     [FRAGMENT_ROW] = "fragment_row",
     [FRAGMENT_OPTIONS] = "fragment_options",

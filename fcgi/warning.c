@@ -13,7 +13,7 @@ void warning_put(struct app *app, const struct request *r, struct view *page)
 	struct err err;
 	size_t n;
 
-	if (r->role != ROLE_OPERATOR || worker_list(app->db, r->arena, &workers, &n, &err))
+	if (r->scope.role != ROLE_OPERATOR || worker_list(app->db, r->arena, &workers, &n, &err))
 		return;
 	for (size_t i = 0; i < n; i++) {
 		struct view *about = NULL;

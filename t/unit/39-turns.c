@@ -177,7 +177,9 @@ static void a_cap_bounds_an_organisation_over_all_its_types(void **state)
 	assert_int_equal(take_as(here, 0, 20, of, &more), 0);
 	OK(end(&c[0], &completed));
 	/* A cancelled one counts until its processes are gone. */
-	OK(job_act(db, &(struct scope){2, 2, 1, "x"}, c[1].job.id, JOB_CANCEL, NULL, &err));
+	OK(job_act(db,
+	    &(struct scope){.org_id = 2, .project_id = 2, .user_id = 1, .user_name = "x"},
+	    c[1].job.id, JOB_CANCEL, NULL, &err));
 	assert_int_equal(take_as(here, 0, 20, of, &more), 1);
 	assert_int_equal(take_as(here, 0, 20, of, &more), 0);
 	OK(end(&c[1], &cancelled));
@@ -253,7 +255,7 @@ static void a_paused_type_is_nobodys_turn(void **state)
 	int of[4];
 
 	(void)state;
-	RC(RC_NOTFOUND, jobtype_pause(db, "a", "x", true, &err));
+	RC(RC_NOTFOUND, jobtype_pause(db, &scope_local, "a", true, &err));
 	raw("INSERT INTO job_types VALUES ('a', 1, 1, 1, '{\"name\":\"a\",\"title\":\"A\","
 	    "\"description\":\"\",\"file\":\"a.conf\",\"command\":[\"x\"],\"accept\":[\"*\"]}', "
 	    "0)");
@@ -261,12 +263,12 @@ static void a_paused_type_is_nobodys_turn(void **state)
 	fill(2, "a", 0, 3);
 	fill(2, "b", 0, 3);
 	for (int twice = 0; twice < 2; twice++)
-		OK(jobtype_pause(db, "a", "x", true, &err));
+		OK(jobtype_pause(db, &scope_local, "a", true, &err));
 	assert_int_equal(take_as(1, 0, 20, of, &c), 3);
 	assert_int_equal(of[2], 3);
 	OK(jobtype_load_db(db, &arena, &types, &err));
 	assert_true(types.list[0].paused);
-	OK(jobtype_pause(db, "a", "x", false, &err));
+	OK(jobtype_pause(db, &scope_local, "a", false, &err));
 	OK(jobtype_load_db(db, &arena, &types, &err));
 	assert_false(types.list[0].paused);
 	assert_int_equal(take_as(1, 0, 20, of, &c), 6);

@@ -301,7 +301,7 @@ static void step_type(void)
 	int which = draw(2);
 
 	held_up[which] = draw(3) == 0;
-	OK(jobtype_pause(db, which ? "b" : "a", "x", held_up[which], &err));
+	OK(jobtype_pause(db, &scope_local, which ? "b" : "a", held_up[which], &err));
 }
 
 /* ---- what must hold ---- */

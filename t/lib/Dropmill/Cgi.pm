@@ -29,7 +29,7 @@ sub new {
 	my $dir = tempdir('dm-cgi-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 	my $self = bless { dir => $dir, owner => $$ }, $class;
 	my %config = (
-		database => 'dropmill.db', store => 'store', spool => 'spool', work => 'work', secret_key => 'secret.key', log_dir => 'log',
+		auth => 'none', database => 'dropmill.db', store => 'store', spool => 'spool', work => 'work', secret_key => 'secret.key', log_dir => 'log',
 		run_dir => 'run', jobs_dir => "$top/conf/jobs.d", templates_dir => "$top/templates",
 		public_dir => "$top/public", tools_dir => $build, disk_low => '1M', %{ $option{config} // {} },
 	);

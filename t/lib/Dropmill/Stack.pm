@@ -50,6 +50,7 @@ sub start {
 		PORT => $self->{port},
 		STATE => $self->{state},
 		BUILD => build(),
+		DROPMILL_AUTH => 'none',
 		(map { ('DROPMILL_' . uc $_ => $option{config}{$_}) } keys %{ $option{config} // {} }),
 	};
 	$self->{pid} = $self->_spawn(@{ $option{command} // ["$top/scripts/run"] });

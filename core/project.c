@@ -1,0 +1,155 @@
+/*
+ * Projects.
+ */
+#include "core/project.h"
+
+#include <string.h>
+
+#include "core/audit.h"
+#include "core/clock.h"
+#include "core/str.h"
+
+static void read_project(const struct db_cursor *cur, struct arena *a, struct project *p)
+{
+	*p = (struct project){
+	    .id = db_int(cur, 0),
+	    .org_id = db_int(cur, 1),
+	    .created_at = db_int(cur, 2),
+	    .name = arena_strdup(a, db_text(cur, 3, NULL)),
+	    .jobs = db_int(cur, 4),
+	    .busy = db_int(cur, 5),
+	};
+}
+
+enum rc project_list(struct db *db, const struct scope *sc, struct arena *a, struct project **out,
+    size_t *n, struct err *err)
+{
+	struct db_cursor cur;
+	size_t room = 0;
+	enum rc rc = db_query(
+	    db, &cur, SQL_PROJECT_LIST, DB_ARGS(DB_INT(sc->org_id), DB_INT(sc->limited)), err);
+
+	*n = 0;
+	*out = NULL;
+	if (rc != RC_OK)
+		return rc;
+	while ((rc = db_next(&cur, err)) == RC_OK) {
+		*out = arena_room(a, *out, *n, &room, sizeof **out);
+		read_project(&cur, a, &(*out)[(*n)++]);
+	}
+	db_finish(&cur);
+	return rc == RC_DONE ? RC_OK : rc;
+}
+
+enum rc project_find(struct db *db, const struct scope *sc, const char *key, struct arena *a,
+    struct project *out, struct err *err)
+{
+	struct db_cursor cur;
+	int64_t id;
+	enum rc rc;
+
+	if (str_int(key, 1, INT64_MAX, &id))
+		rc = db_one(db, &cur, SQL_PROJECT_BY_ID,
+		    DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_INT(sc->limited)), err);
+	else
+		rc = db_one(db, &cur, SQL_PROJECT_BY_NAME,
+		    DB_ARGS(DB_INT(sc->org_id), DB_TEXT(key), DB_INT(sc->limited)), err);
+	if (rc == RC_NOTFOUND)
+		return err_set(err, rc, "there is no project \"%.100s\"", key);
+	if (rc != RC_OK)
+		return rc;
+	read_project(&cur, a, out);
+	db_finish(&cur);
+	return RC_OK;
+}
+
+/* A name that is all digits would be taken for an id. */
+static enum rc check_name(const char *name, struct err *err)
+{
+	size_t len = strlen(name);
+
+	if (!len || len > PROJECT_NAME_MAX || !str_utf8(name, len))
+		return err_set(err, RC_INVALID, "the name of a project has 1 to %d bytes of text",
+		    PROJECT_NAME_MAX);
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f || name[i] == '/')
+			return err_set(err, RC_INVALID,
+			    "the name of a project has no control characters and no slash");
+	if (strspn(name, "0123456789") == len)
+		return err_set(err, RC_INVALID, "the name of a project is not a number alone");
+	return RC_OK;
+}
+
+static enum rc conclude(struct db *db, const struct scope *sc, const char *action, const char *name,
+    enum rc rc, struct err *err)
+{
+	if (rc == RC_CONFLICT && (!err || !*err->text || strstr(err->text, "UNIQUE")))
+		err_set(err, rc, "there is a project of that name already: \"%.100s\"", name);
+	if (rc == RC_OK)
+		rc = audit_add(db, sc, action, name, NULL, err);
+	if (rc == RC_OK)
+		return db_commit_durable(db, err);
+	db_rollback(db);
+	return rc;
+}
+
+enum rc project_create(
+    struct db *db, const struct scope *sc, const char *name, int64_t *id, struct err *err)
+{
+	struct db_cursor cur;
+	enum rc rc = check_name(name, err);
+
+	if (rc == RC_OK)
+		rc = db_begin(db, err);
+	if (rc != RC_OK)
+		return rc;
+	rc = db_one(db, &cur, SQL_PROJECT_INSERT,
+	    DB_ARGS(DB_INT(sc->org_id), DB_TEXT(name), DB_INT(clock_wall_ms())), err);
+	if (rc == RC_OK) {
+		*id = db_int(&cur, 0);
+		db_finish(&cur);
+	}
+	return conclude(db, sc, "project.create", name, rc, err);
+}
+
+enum rc project_rename(
+    struct db *db, const struct scope *sc, int64_t id, const char *name, struct err *err)
+{
+	enum rc rc = check_name(name, err);
+
+	if (rc == RC_OK)
+		rc = db_begin(db, err);
+	if (rc != RC_OK)
+		return rc;
+	rc = db_exec(
+	    db, SQL_PROJECT_RENAME, DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_TEXT(name)), err);
+	if (rc == RC_OK && db_changes(db) == 0)
+		rc = err_set(err, RC_NOTFOUND, "there is no project %lld", (long long)id);
+	return conclude(db, sc, "project.rename", name, rc, err);
+}
+
+enum rc project_delete(struct db *db, const struct scope *sc, int64_t id, struct err *err)
+{
+	enum rc rc = db_begin(db, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = db_exec(db, SQL_PROJECT_DELETE, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
+	if (rc == RC_OK && db_changes(db) == 0)
+		rc = err_set(err, RC_CONFLICT,
+		    "only a project without jobs can be deleted, and never the last one");
+	return conclude(db, sc, "project.delete", "", rc, err);
+}
+
+struct view *project_view(struct arena *a, const struct project *p)
+{
+	struct view *v = view_obj(a);
+	char iso[CLOCK_ISO_SIZE];
+
+	view_int(v, "id", p->id);
+	view_ref(v, "name", p->name);
+	view_int(v, "jobs", p->jobs);
+	view_int(v, "busy", p->busy);
+	view_str(v, "created_at", clock_iso(p->created_at, iso));
+	return v;
+}
