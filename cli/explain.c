@@ -207,7 +207,7 @@ int types_explain(int argc, char **argv)
 		cli_fail(EX_DATAERR, "no such job type: %s", argv[optind]);
 	if (n > 1 && !t->many)
 		cli_fail(EX_DATAERR, "job type %s takes one file at a time", t->name);
-	if (!t->manual) {
+	if (*t->command) {
 		const char *missing = jobtype_missing(cli_config(), t, &cli.arena);
 
 		if (missing)

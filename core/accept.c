@@ -231,6 +231,28 @@ enum rc accept_add(struct accept *ac, int fd, const struct accept_file *f, struc
 	return rc;
 }
 
+enum rc accept_bare(struct accept *ac, const char *job_type, const char *name, struct err *err)
+{
+	const char *asked = job_type ? job_type : "manual";
+	const struct jobtype *type = jobtype_find(ac->types, asked);
+
+	ac->field = "job_type";
+	ac->type = type;
+	if (!ac->types->n)
+		return err_set(
+		    err, RC_BUSY, "no job type is published yet: has the processor started?");
+	if (!type)
+		return err_set(err, RC_INVALID, "no such job type: \"%.60s\"", asked);
+	if (!type->available)
+		return err_set(err, RC_INVALID, "job type \"%s\" is not available", type->name);
+	if (*type->command)
+		return err_set(err, RC_INVALID,
+		    "a job of type \"%s\" is made of a file: send one with POST /jobs or "
+		    "PUT /jobs/upload/NAME",
+		    type->name);
+	return add_job(ac, type, name, err);
+}
+
 enum rc accept_sync(struct accept *ac, struct err *err)
 {
 	return store_sync(ac->store, err);

@@ -94,7 +94,8 @@ static enum rc read_queue(struct db *db, const struct claim_ask *ask, size_t wan
 	while ((rc = db_next(&cur, err)) == RC_OK) {
 		struct claim_slot *slot = slot_of(ask, db_text(&cur, 1, NULL));
 
-		if (!slot || slot->free == 0 || db_null(&cur, 5))
+		if (!slot || slot->free == 0 || db_null(&cur, 5) ||
+		    (ask->org_id && ask->org_id != db_int(&cur, 0)))
 			continue;
 		if (!within(q, &cur, want))
 			break;
@@ -232,7 +233,7 @@ static enum rc take_lane(
 	for (size_t i = first; i < t->n && rc == RC_OK; i++)
 		rc = db_exec(db, SQL_CLAIM_TAKE,
 		    DB_ARGS(DB_INT(t->out[i].job.id), DB_TEXT(t->token), DB_INT(t->lease_until),
-			DB_INT(t->ask->worker_id), DB_INT(t->now)),
+			DB_OPT(t->ask->worker_id), DB_INT(t->now)),
 		    err);
 	if (rc != RC_OK)
 		return rc;
@@ -270,7 +271,7 @@ static enum rc record_claims(struct db *db, struct taking *t, struct err *err)
 			.job_id = c->job.id,
 			.at = t->now,
 			.job_type = c->job.job_type,
-			.actor = ACTOR_PROCESSOR,
+			.actor = t->ask->actor ? t->ask->actor : ACTOR_PROCESSOR,
 			.from = JOB_PENDING,
 			.to = JOB_PROCESSING},
 		    err);

@@ -21,7 +21,9 @@ struct claim_slot {
 
 /* Who asks for up to `want` jobs of which types; lease_until = lease clock + lease_ms. */
 struct claim_ask {
-	int64_t worker_id;
+	int64_t worker_id; /* 0: a program elsewhere, which no host counts */
+	int64_t org_id;    /* only jobs of this org; 0: of any */
+	const char *actor; /* for the history; NULL: the processor */
 	struct claim_slot *slots;
 	size_t slot_count, want;
 	int64_t lease_ms;
@@ -67,6 +69,7 @@ enum rc claim_progress(struct db *db, int64_t job_id, const char *token,
 struct claim_end {
 	enum job_action action; /* JOB_COMPLETE, JOB_FAIL, JOB_RELEASE; JOB_CANCEL: it was
 				   cancelled, processes are gone */
+	const char *actor;      /* for the history; NULL: the processor */
 	const char *error;      /* plain words; NULL when completed */
 	const char *result;
 	bool counts;  /* JOB_RELEASE: whether it uses up a retry (false: graceful hand-back) */

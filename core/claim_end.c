@@ -75,7 +75,7 @@ static enum rc drop(struct db *db, const struct held *h, struct err *err)
 }
 
 static enum rc finish(struct db *db, const struct held *h, enum job_action action,
-    const char *reason, int64_t now, struct err *err)
+    const char *actor, const char *reason, int64_t now, struct err *err)
 {
 	enum rc rc = job_record(db,
 	    &(struct job_change){.org_id = h->org_id,
@@ -83,7 +83,7 @@ static enum rc finish(struct db *db, const struct held *h, enum job_action actio
 		.job_id = h->job_id,
 		.at = now,
 		.job_type = h->job_type,
-		.actor = ACTOR_PROCESSOR,
+		.actor = actor ? actor : ACTOR_PROCESSOR,
 		.reason = reason,
 		.from = h->status,
 		.to = job_next(h->status, action)},
@@ -118,7 +118,7 @@ static enum rc close_job(struct db *db, const struct held *h, const struct claim
 			DB_TEXT(f->sha256), DB_INT(now), DB_TEXT(NULL)),
 		    err);
 	}
-	return rc == RC_OK ? finish(db, h, action, error, now, err) : rc;
+	return rc == RC_OK ? finish(db, h, action, end->actor, error, now, err) : rc;
 }
 
 /* A frozen job is not to blame for what becomes of its processor: it stays paused, and nothing is
@@ -153,7 +153,7 @@ static enum rc release(
 		known(end->log_bytes), DB_TEXT(job_status_name(job_next(h->status, JOB_RELEASE)))),
 	    err);
 	if (rc == RC_OK)
-		rc = finish(db, h, JOB_RELEASE, end->error, now, err);
+		rc = finish(db, h, JOB_RELEASE, end->actor, end->error, now, err);
 	if (rc == RC_OK && !paused && run_at <= now)
 		rc = lane_enter(db, h->org_id, h->job_type, 1, err);
 	return rc;

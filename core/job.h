@@ -100,7 +100,8 @@ struct job_filter {
 	const char *job_type; /* NULL or "": any */
 	const char *q;        /* part of the name, 3 characters or more; NULL or "": any */
 	bool oldest_first;
-	int limit; /* 1..100 */
+	int64_t from_id, to_id; /* only jobs of from_id <= id < to_id; 0: no bound */
+	int limit;              /* 1..100 */
 	int64_t after,
 	    before; /* job ids: the page behind / in front of that row in list order; 0: none */
 };
@@ -111,6 +112,10 @@ struct job_page {
 };
 enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter *f, struct arena *a,
     struct job_page *out, struct err *err);
+
+/* The first id that was given at or after a wall time, ids rising with time; INT64_MAX: none yet.
+ * A few dozen looks at the table, whatever its size. */
+enum rc job_id_at(struct db *db, int64_t wall_ms, int64_t *id, struct err *err);
 
 /* Jobs of the project per state, from the counters. */
 enum rc job_counts(

@@ -142,6 +142,24 @@ static enum rc check(const struct job_filter *f, struct err *err)
 	return RC_OK;
 }
 
+/* The id behind which the page begins. */
+static int64_t start(const struct job_filter *f, bool up)
+{
+	int64_t from = f->before ? f->before : f->after ? f->after : up ? 0 : INT64_MAX;
+
+	if (up && f->from_id && from < f->from_id - 1)
+		return f->from_id - 1;
+	return !up && f->to_id && from > f->to_id ? f->to_id : from;
+}
+
+/* Cut off the rows on the far side of the bounds. */
+static void bound(const struct job_filter *f, struct job_page *out)
+{
+	while (out->n && ((f->from_id && out->jobs[out->n - 1].id < f->from_id) ||
+			     (f->to_id && out->jobs[out->n - 1].id >= f->to_id)))
+		out->n--;
+}
+
 enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter *f, struct arena *a,
     struct job_page *out, struct err *err)
 {
@@ -150,10 +168,7 @@ enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter 
 	struct question q = {
 	    .project_id = sc->project_id,
 	    .org_id = sc->org_id,
-	    .from = f->before  ? f->before
-		    : f->after ? f->after
-		    : up       ? 0
-			       : INT64_MAX,
+	    .from = start(f, up),
 	    .rows = limit + 1,
 	    .up = up,
 	    .status = f->by_status ? job_status_name(f->status) : NULL,
@@ -169,13 +184,48 @@ enum rc job_list(struct db *db, const struct scope *sc, const struct job_filter 
 	if (rc != RC_OK)
 		return rc;
 
-	bool more = out->n > (size_t)limit;
+	bool more;
 
+	bound(f, out);
+	more = out->n > (size_t)limit;
 	out->n -= more;
 	if (backwards)
 		reverse(out->jobs, out->n);
 	out->more_before = backwards ? more : f->after != 0;
 	out->more_after = backwards ? true : more;
+	return RC_OK;
+}
+
+enum rc job_id_at(struct db *db, int64_t wall_ms, int64_t *id, struct err *err)
+{
+	int64_t low = 1, high;
+	struct db_cursor cur;
+	enum rc rc = db_one(db, &cur, SQL_JOB_LAST_ID, DB_NO_ARGS, err);
+
+	*id = INT64_MAX;
+	if (rc != RC_OK)
+		return rc == RC_NOTFOUND ? RC_OK : rc;
+	high = db_int(&cur, 0) + 1;
+	db_finish(&cur);
+	/* All ids below low are of before, those from high on are not. Ids have gaps: what is looked
+	 * at is the next one that exists. */
+	while (low < high) {
+		int64_t mid = low + (high - low) / 2, found = high, at = INT64_MAX;
+
+		rc = db_one(db, &cur, SQL_JOB_NEXT_ID, DB_ARGS(DB_INT(mid)), err);
+		if (rc == RC_OK) {
+			found = db_int(&cur, 0);
+			at = db_int(&cur, 1);
+			db_finish(&cur);
+		} else if (rc != RC_NOTFOUND) {
+			return rc;
+		}
+		if (at < wall_ms)
+			low = found + 1;
+		else
+			high = mid;
+	}
+	*id = low;
 	return RC_OK;
 }
 

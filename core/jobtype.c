@@ -159,7 +159,7 @@ const char *jobtype_program(const struct config *cfg, const char *name, struct a
 
 const char *jobtype_missing(const struct config *cfg, const struct jobtype *t, struct arena *a)
 {
-	if (!t->manual && !jobtype_program(cfg, t->command[0], a))
+	if (*t->command && !jobtype_program(cfg, t->command[0], a))
 		return t->command[0];
 	for (const char **p = t->requires; *p; p++)
 		if (!jobtype_program(cfg, *p, a))

@@ -36,7 +36,7 @@ struct jobtype {
 	const char *name, *title, *description, *file; /* file: the .conf it came from */
 	int64_t version;                               /* 0 until published */
 	const char **accept;  /* content types, extensions with a dot, or "*"; NULL-terminated */
-	const char **command; /* argv with placeholders; NULL-terminated; empty if manual */
+	const char **command; /* argv with placeholders; NULL-terminated; empty if manual or external */
 	const char **requires, **read; /* programs; extra read-only paths; NULL-terminated */
 	struct params params;
 	bool many; /* one job of all files that come together, else one job a file */
@@ -44,6 +44,7 @@ struct jobtype {
 	const char **sample; /* for `types selftest`: a file, then NAME=VALUE; not published */
 	const char *expect;  /* pattern its result matches; NULL: any will do; not published */
 	bool manual;         /* no command: people and outside programs move its jobs */
+	bool external;       /* no command: programs elsewhere claim its jobs (fcgi/api_work.c) */
 	bool paused;         /* nobody claims jobs of it; said by jobtype_load_db */
 	bool available;      /* the command and every program of requires are there on some host */
 	enum jobtype_progress progress;

@@ -32,6 +32,8 @@ struct view *jobtype_view(const struct jobtype *t, struct arena *a)
 	view_bool(v, "network", t->network);
 	view_bool(v, "default", t->by_default);
 	view_bool(v, "manual", t->manual);
+	if (t->external)
+		view_str(v, "runner", "external");
 	view_str(v, "progress", t->progress == JOBTYPE_PROGRESS_ITEMS ? "items" : "percent");
 	for (size_t i = 0; jobtype_retry_names[i]; i++)
 		if (t->retry_on & 1u << i)
@@ -86,7 +88,7 @@ static bool read_bool(const struct view *v, const char *key)
 enum rc jobtype_from_json(
     const char *json, size_t len, struct arena *a, struct jobtype *t, struct err *err)
 {
-	const char *progress, *inputs;
+	const char *progress, *inputs, *runner;
 	const char **retry;
 	struct view *v;
 	enum rc rc = view_parse(a, json, len, &v, err);
@@ -115,6 +117,8 @@ enum rc jobtype_from_json(
 	progress = read_text(v, "progress");
 	if (progress && strcmp(progress, "items") == 0)
 		t->progress = JOBTYPE_PROGRESS_ITEMS;
+	runner = read_text(v, "runner");
+	t->external = runner && strcmp(runner, "external") == 0;
 	inputs = read_text(v, "inputs");
 	t->many = inputs && strcmp(inputs, "many") == 0;
 	for (retry = read_words(v, "retry_on", a); *retry; retry++)
@@ -122,7 +126,7 @@ enum rc jobtype_from_json(
 			if (strcmp(jobtype_retry_names[i], *retry) == 0)
 				t->retry_on |= 1u << i;
 	if (!t->name || !t->title || !t->description || !t->file || !t->accept[0] ||
-	    !t->command[0] != t->manual)
+	    !t->command[0] != (t->manual || t->external))
 		return err_set(err, RC_INVALID, "definition of a job type is not complete");
 	return params_from_view(view_get(v, "params"), a, &t->params, err);
 }

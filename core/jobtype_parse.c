@@ -148,6 +148,16 @@ static enum rc read_inputs(
 	return RC_OK;
 }
 
+static enum rc read_runner(
+    const struct key *k, const struct place *at, const char *value, void *field)
+{
+	(void)k;
+	if (strcmp(value, "local") != 0 && strcmp(value, "external") != 0)
+		return refuse(at, value, "allowed: local, external");
+	*(bool *)field = *value == 'e';
+	return RC_OK;
+}
+
 static enum rc read_retry_on(
     const struct key *k, const struct place *at, const char *value, void *field)
 {
@@ -225,6 +235,7 @@ static const struct key keys[] = {
     KEY(default, read_bool, by_default, 0, 0),
     KEY(inputs, read_inputs, many, 0, 0),
     KEY(manual, read_bool, manual, 0, 0),
+    KEY(runner, read_runner, external, 0, 0),
     KEY(sample, read_words, sample, 0, 0),
     KEY(expect, read_text, expect, 0, 0),
     KEY(progress, read_progress, progress, 0, 0),
@@ -298,11 +309,17 @@ struct section {
 static enum rc check_complete(const struct section *s, struct err *err)
 {
 	const struct jobtype *t = &s->t;
-	const char *missing = !t->title                    ? "title"
-			      : !t->accept                 ? "accept"
-			      : !*t->command && !t->manual ? "command"
-							   : NULL;
+	bool elsewhere = t->manual || t->external;
+	const char *missing = !t->title                  ? "title"
+			      : !t->accept               ? "accept"
+			      : !*t->command && !elsewhere ? "command"
+							 : NULL;
 	struct err why;
+
+	if (t->external && (t->manual || *t->command))
+		return ini_refuse(t->file, s->line, err,
+		    "[job %s] has runner = external, and a command or manual = yes beside it",
+		    t->name);
 
 	if (t->manual && *t->command)
 		return ini_refuse(t->file, s->line, err,

@@ -48,20 +48,49 @@ enum rc body_form(struct request *r, struct response *resp, struct err *err)
 	return RC_OK;
 }
 
-enum rc body_json(struct request *r, struct response *resp, struct err *err)
+/* The body as text, from where it is: the connection, or the file that nginx made of it. */
+static enum rc read_text(struct app *app, struct request *r, char *text, size_t len,
+    struct response *resp, struct err *err)
+{
+	ssize_t got;
+	int64_t size;
+	enum rc rc;
+	int fd;
+
+	if (!*request_param(r, PARAM_BODY_FILE)) {
+		got = read_full(&r->body, text, len);
+	} else {
+		rc = body_open(app, r, &fd, &size, resp, err);
+		if (rc != RC_OK)
+			return rc;
+		got = pread(fd, text, len, 0);
+		close(fd);
+	}
+	if (got != (ssize_t)len)
+		return response_fail(resp, 400, NULL, err, "the body was cut off");
+	return RC_OK;
+}
+
+enum rc body_json(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	size_t len = r->content_length > 0 ? (size_t)r->content_length : 0;
+	enum rc rc;
 	char *text;
 
 	if (r->content_length > BODY_JSON_MAX)
 		return response_fail(
 		    resp, 413, NULL, err, "the body is larger than %d bytes", BODY_JSON_MAX);
+	if (!len) {
+		r->json = view_obj(r->arena);
+		return RC_OK;
+	}
 	if (strcmp(request_media_type(r), "application/json") != 0)
 		return response_fail(
 		    resp, 415, NULL, err, "this address takes an object as application/json");
 	text = arena_alloc(r->arena, len + 1);
-	if (read_full(&r->body, text, len) != (ssize_t)len)
-		return response_fail(resp, 400, NULL, err, "the body was cut off");
+	rc = read_text(app, r, text, len, resp, err);
+	if (rc != RC_OK)
+		return rc;
 	if (view_parse(r->arena, text, len, &r->json, err) != RC_OK)
 		return response_fail(resp, 400, NULL, err, "the body is not JSON: %s",
 		    arena_strdup(r->arena, err->text));

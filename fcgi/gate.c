@@ -177,7 +177,12 @@ static enum rc check_body(
 	case BODY_FORM:
 		return body_form(r, resp, err);
 	case BODY_JSON:
-		return body_json(r, resp, err);
+		return body_json(app, r, resp, err);
+	case BODY_ANY:
+		if (r->content_length <= 0 ||
+		    strcmp(request_media_type(r), "application/json") == 0)
+			return body_json(app, r, resp, err);
+		/* fall through */
 	case BODY_FILE:
 		rc = check_upload(app, r, r->content_length, resp, err);
 		if (rc == RC_OK && app->spool_body && !*request_param(r, PARAM_BODY_FILE))
@@ -230,7 +235,7 @@ static enum rc check_declared(
 		return RC_OK;
 	if (rc == RC_OK && *declared && !str_int(declared, 0, INT64_MAX, &size))
 		return response_fail(resp, 400, NULL, err, "bad Content-Length");
-	if (rc == RC_OK && r->route->body == BODY_FILE)
+	if (rc == RC_OK && (r->route->body == BODY_FILE || r->route->body == BODY_ANY))
 		rc = check_upload(app, r, size, resp, err);
 	return rc;
 }

@@ -65,6 +65,9 @@ static enum rc check_one(
 	v->text = p->value;
 	v->given = true;
 	switch (in->type) {
+	case INPUT_OBJECT:
+		return err_set(err, RC_INVALID, "%s must be a JSON object", in->name);
+	case INPUT_NAMES:
 	case INPUT_TEXT:
 		if ((int64_t)p->value_len < in->min || (int64_t)p->value_len > in->max)
 			return err_set(err, RC_INVALID, "%s must be %lld to %lld bytes long",
@@ -122,12 +125,31 @@ static const struct input *find_input(const struct input *inputs, const char *na
 	return NULL;
 }
 
+/* A list of texts as one, separated by commas. */
+static enum rc as_names(const struct input *in, const struct view *list, struct pair *p,
+    struct arena *a, struct err *err)
+{
+	p->name = in->name;
+	p->value = "";
+	for (size_t i = 0; i < view_len(list); i++) {
+		const char *one = view_text(view_at(list, i));
+
+		if (!one || !*one || strchr(one, ','))
+			return err_set(err, RC_INVALID, "%s must be a list of names", in->name);
+		p->value = arena_join(a, p->value, i ? "," : "", one, NULL);
+	}
+	p->value_len = strlen(p->value);
+	return RC_OK;
+}
+
 /* A JSON value as the text that a form would have sent. */
 static enum rc as_pair(const struct input *in, const struct view *member, struct pair *p,
     struct arena *a, struct err *err)
 {
 	bool number = in->type == INPUT_INT;
 
+	if (in->type == INPUT_NAMES && view_type(member) == VIEW_LIST)
+		return as_names(in, member, p, a, err);
 	if (view_type(member) != (number ? VIEW_INT : VIEW_STR))
 		return err_set(
 		    err, RC_INVALID, "%s must be a %s", in->name, number ? "whole number" : "text");
@@ -156,6 +178,10 @@ enum rc input_check_json(const struct input *inputs, const struct view *object, 
 			continue;
 		if (out[in - inputs].given)
 			return err_set(err, RC_INVALID, "%s was given more than once", name);
+		if (in->type == INPUT_OBJECT && view_type(member) == VIEW_OBJ) {
+			out[in - inputs].given = true;
+			continue;
+		}
 		rc = as_pair(in, member, &p, a, err);
 		if (rc == RC_OK)
 			rc = check_one(in, &p, a, &out[in - inputs], err);

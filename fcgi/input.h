@@ -20,6 +20,8 @@ enum input_type {
 	INPUT_WORD,   /* one of words; the number is its index */
 	INPUT_TIME,   /* as clock_read has it, at most max ms from now; the number is wall ms */
 	INPUT_STATUS, /* a job status or a synonym; the number is enum job_status */
+	INPUT_NAMES,  /* one or several, separated by commas; in JSON a list of texts too */
+	INPUT_OBJECT, /* in JSON only: an object, which the handler reads */
 };
 
 struct input {

@@ -70,7 +70,6 @@ static const char *filter_query(
 
 	if (r->scope.project_id != r->scope.home_project)
 		q = query_number(a, q, "project", r->scope.project_id);
-
 	if (f->by_status && with_status)
 		q = query_add(a, q, "status", job_status_name(f->status));
 	if (f->job_type)
@@ -81,6 +80,10 @@ static const char *filter_query(
 		q = query_add(a, q, "order", "oldest");
 	if (f->limit != LIMIT_DEFAULT)
 		q = query_number(a, q, "limit", f->limit);
+	if (f->from_id)
+		q = query_add(a, q, "created_after", request_text(r, "created_after"));
+	if (f->to_id)
+		q = query_add(a, q, "created_before", request_text(r, "created_before"));
 	return q;
 }
 
@@ -107,8 +110,23 @@ static enum rc complete(struct app *app, const struct request *r, struct list *l
 
 enum rc list_first(struct app *app, const struct request *r, struct list *l, struct err *err)
 {
+	l->path = "/jobs/table";
 	l->filter = (struct job_filter){.limit = LIMIT_DEFAULT};
 	return complete(app, r, l, err);
+}
+
+/* Ids rise with time, so bounds in time are bounds of ids. */
+static enum rc read_times(
+    struct app *app, const struct request *r, struct job_filter *f, struct err *err)
+{
+	int64_t from = request_int(r, "created_after", 0), to = request_int(r, "created_before", 0);
+	enum rc rc = RC_OK;
+
+	if (from)
+		rc = job_id_at(app->db, from, &f->from_id, err);
+	if (rc == RC_OK && to)
+		rc = job_id_at(app->db, to, &f->to_id, err);
+	return rc;
 }
 
 enum rc list_open(
@@ -118,12 +136,13 @@ enum rc list_open(
 	int64_t status = request_int(r, "status", -1);
 	enum rc rc;
 
+	l->path = r->segments > 1 ? r->path : "/jobs/table";
 	*f = (struct job_filter){
 	    .by_status = status >= 0,
 	    .status = status >= 0 ? (enum job_status)status : JOB_PENDING,
 	    .job_type = request_text(r, "type"),
 	    .q = request_text(r, "q"),
-	    .oldest_first = request_int(r, "order", 0) == 1,
+	    .oldest_first = request_int(r, "order", request_int(r, "sort", 0)) == 1,
 	    .limit = (int)request_int(r, "limit", LIMIT_DEFAULT),
 	    .after = request_int(r, "after", 0),
 	    .before = request_int(r, "before", 0),
@@ -132,6 +151,8 @@ enum rc list_open(
 		return response_fail(
 		    resp, 422, "before", err, "after and before cannot be used together");
 	rc = request_project(app, r, resp, err);
+	if (rc == RC_OK)
+		rc = read_times(app, r, f, err);
 	return rc == RC_OK ? complete(app, r, l, err) : rc;
 }
 
@@ -214,10 +235,11 @@ static struct view *tabs_view(const struct request *r, const struct job_filter *
 	return tabs;
 }
 
-static void put_neighbours(const struct request *r, struct view *v, const struct job_filter *f,
+static void put_neighbours(const struct request *r, struct view *v, const struct list *l,
     const struct job_page *page, bool links)
 {
 	struct arena *a = r->arena;
+	const struct job_filter *f = &l->filter;
 	const char *base = filter_query(r, f, true);
 	const char *next = NULL, *previous = NULL;
 
@@ -225,23 +247,25 @@ static void put_neighbours(const struct request *r, struct view *v, const struct
 		next = query_number(a, base, "after", page->jobs[page->n - 1].id);
 	if (page->more_before && page->n)
 		previous = query_number(a, base, "before", page->jobs[0].id);
-	view_ref(v, "next", next ? with_query(a, "/jobs/table", next) : NULL);
-	view_ref(v, "previous", previous ? with_query(a, "/jobs/table", previous) : NULL);
+	view_ref(v, "next", next ? with_query(a, l->path, next) : NULL);
+	view_ref(v, "previous", previous ? with_query(a, l->path, previous) : NULL);
 	if (links) {
 		view_ref(v, "next_page", next ? with_query(a, "/", next) : NULL);
 		view_ref(v, "previous_page", previous ? with_query(a, "/", previous) : NULL);
 	}
 }
 
-/* How many jobs match, exactly; -1 while searching by name, which nobody counts. */
+/* How many jobs match, exactly; -1 while searching by name or time, which nobody counts. */
 static enum rc match_count(struct app *app, const struct request *r, const struct job_filter *f,
     const int64_t counts[static JOB_STATUS_MAX], int64_t all, int64_t *n, struct err *err)
 {
 	struct db_cursor cur;
 	enum rc rc;
 
-	*n = f->q ? -1 : f->by_status ? counts[f->status] : all;
-	if (f->q || !f->job_type)
+	bool searched = f->q || f->from_id || f->to_id;
+
+	*n = searched ? -1 : f->by_status ? counts[f->status] : all;
+	if (searched || !f->job_type)
 		return RC_OK;
 	rc = db_one(app->db, &cur, SQL_COUNTER_TYPE,
 	    DB_ARGS(DB_INT(r->scope.project_id), DB_TEXT(f->job_type),
@@ -291,7 +315,7 @@ static void put_page_members(
 	view_put(v, "tabs", tabs_view(r, f, rows->counts, rows->all));
 	view_bool(v, "is_empty", rows->page.n == 0);
 	view_bool(v, "is_fresh", rows->all == 0);
-	view_bool(v, "is_filtered", f->by_status || f->job_type || f->q);
+	view_bool(v, "is_filtered", f->by_status || f->job_type || f->q || f->from_id || f->to_id);
 	view_bool(v, "is_busy", l->busy);
 }
 
@@ -342,7 +366,7 @@ enum rc list_view(struct app *app, const struct request *r, struct list *l, bool
 		view_int(v, "count", rows.matching);
 	view_put(v, "counts", counts_view(a, rows.counts, rows.all));
 	view_put(v, "filter", filter_view(a, &l->filter));
-	put_neighbours(r, v, &l->filter, &rows.page, page);
+	put_neighbours(r, v, l, &rows.page, page);
 	view_int(v, "version", l->version);
 	if (page)
 		put_page_members(r, l, &rows, v);

@@ -9,6 +9,7 @@
 #define TAG_SIZE 96
 
 struct list {
+	const char *path; /* of the list that neighbours are pages of: "/jobs/table" */
 	struct job_filter filter;
 	int64_t version; /* change counter of the project when it was read */
 	const char

@@ -1,5 +1,6 @@
 /*
- * POST /jobs and PUT /jobs/upload/{filename}: files become jobs.
+ * POST /jobs, PUT /jobs/upload/{filename} and their namesakes in the API: files, or a name alone,
+ * become jobs.
  *
  * "201 Created" promises that file and job survive power loss, so the order is fixed
  * (core/accept.h). A request that carries a key and comes again is given the first answer; the key
@@ -19,6 +20,10 @@
 #include "fcgi/upload.h"
 
 #define KEY_MAX 200
+
+/* What programs are told: all jobs, or the first in the words of one of the interfaces. */
+enum told { TOLD_JOBS, TOLD_JOB, TOLD_MESSAGE };
+
 
 /* Key and hash of the request; key NULL: it carries none. */
 struct ticket {
@@ -50,6 +55,14 @@ static enum rc read_ticket(struct app *app, struct request *r, const struct uplo
 	return rc;
 }
 
+/* The job type asked for, by either of its names; NULL: the file decides. */
+static const char *asked_type(const struct request *r)
+{
+	const char *type = request_text(r, "type");
+
+	return type ? type : request_text(r, "job_type");
+}
+
 /* The answer as JSON text, which is also what the ticket keeps: the jobs as they were made, even if
  * one runs by now. */
 static const char *jobs_json(struct request *r, const struct accept *ac)
@@ -76,8 +89,45 @@ static const char *jobs_json(struct request *r, const struct accept *ac)
 	return out;
 }
 
-static enum rc answer(
-    struct app *app, struct request *r, struct response *resp, const char *json, struct err *err)
+/* `jobs` of what was stored, as the interface that was asked has it. */
+static enum rc tell(struct request *r, struct response *resp, enum told told, const char *json,
+    struct err *err)
+{
+	struct view *made, *v = view_obj(r->arena);
+	const struct view *first;
+	enum rc rc = view_parse(r->arena, json, strlen(json), &made, err);
+
+	if (rc != RC_OK)
+		return rc;
+	first = view_at(view_get(made, "jobs"), 0);
+	resp->status = 201;
+	switch (told) {
+	case TOLD_JOBS:
+		v = made;
+		break;
+	case TOLD_JOB:
+		view_put(v, "job", (struct view *)first);
+		view_put(v, "jobs", (struct view *)view_get(made, "jobs"));
+		break;
+	case TOLD_MESSAGE:
+		view_ref(v, "message", "Job created");
+		view_int(v, "job_id", view_number(view_get(first, "id")));
+		view_ref(v, "status", view_text(view_get(first, "status")));
+		view_ref(v, "status_url",
+		    arena_printf(r->arena, "/api/jobs/%lld/status/",
+			(long long)view_number(view_get(first, "id"))));
+		break;
+	}
+	if (view_len(view_get(made, "jobs")) == 1)
+		response_header(resp, "Location", "%s/%s",
+		    strcmp(r->segment[0], "api") == 0 ? "/api/jobs" : "/jobs",
+		    view_text(view_get(first, "uuid")));
+	response_json(resp, v);
+	return RC_OK;
+}
+
+static enum rc answer(struct app *app, struct request *r, struct response *resp,
+    enum told told, const char *json, struct err *err)
 {
 	struct view *v;
 	struct list l;
@@ -89,11 +139,7 @@ static enum rc answer(
 		response_redirect(resp, "/");
 		return RC_OK;
 	case WANT_JSON:
-		resp->status = 201;
-		resp->type = "application/json";
-		buf_clear(&resp->body);
-		buf_adds(&resp->body, json);
-		return RC_OK;
+		return tell(r, resp, told, json, err);
 	case WANT_FRAGMENT:
 		break;
 	}
@@ -109,7 +155,7 @@ static enum rc answer(
 
 /* RC_NOTFOUND: it was not answered before. */
 static enum rc replay(struct app *app, struct request *r, struct response *resp,
-    const struct ticket *t, struct err *err)
+    enum told told, const struct ticket *t, struct err *err)
 {
 	const char *json;
 	enum rc rc =
@@ -122,7 +168,7 @@ static enum rc replay(struct app *app, struct request *r, struct response *resp,
 	if (rc != RC_OK)
 		return rc;
 	response_header(resp, "Idempotent-Replayed", "true");
-	return answer(app, r, resp, json, err);
+	return answer(app, r, resp, told, json, err);
 }
 
 /* The files among the parameters, open and looked at. Pair with close_given. */
@@ -168,7 +214,6 @@ static void close_given(const struct upload *up, struct given *g)
 static enum rc store_file(struct app *app, struct request *r, struct upload *up, size_t i,
     struct accept *ac, struct response *resp, struct err *err)
 {
-	const char *type = request_text(r, "type");
 	char seen[SNIFF_TYPE_SIZE];
 	enum rc rc;
 	int fd;
@@ -181,10 +226,28 @@ static enum rc store_file(struct app *app, struct request *r, struct upload *up,
 		.name = up->files[i].name,
 		.name_len = up->files[i].name_len,
 		.content_type = sniff_type(app->sniff, fd, seen),
-		.job_type = type,
+		.job_type = asked_type(r),
 	    },
 	    err);
 	close(fd);
+	if (rc == RC_INVALID)
+		return response_fail(
+		    resp, 422, ac->field, err, "%s", arena_strdup(ac->arena, err->text));
+	if (rc == RC_BUSY)
+		return response_fail(resp, 503, NULL, err, "%s", arena_strdup(ac->arena, err->text));
+	return rc;
+}
+
+/* A job without a file. */
+static enum rc make_bare(
+    struct request *r, struct accept *ac, struct response *resp, struct err *err)
+{
+	const char *name = request_text(r, "name");
+	enum rc rc;
+
+	if (!name)
+		return response_fail(resp, 422, "name", err, "name is missing");
+	rc = accept_bare(ac, asked_type(r), name, err);
 	if (rc == RC_INVALID)
 		return response_fail(
 		    resp, 422, ac->field, err, "%s", arena_strdup(r->arena, err->text));
@@ -193,13 +256,15 @@ static enum rc store_file(struct app *app, struct request *r, struct upload *up,
 	return rc;
 }
 
-static enum rc store_files(struct app *app, struct request *r, struct upload *up, struct accept *ac,
-    struct response *resp, struct err *err)
+static enum rc store_files(struct app *app, struct request *r, struct upload *up,
+    struct accept *ac, struct response *resp, struct err *err)
 {
 	const char *name = request_text(r, "name");
 	struct given given;
 	enum rc rc = open_given(app, r, up, &given, ac, err);
 
+	if (rc == RC_OK && r->json)
+		rc = make_bare(r, ac, resp, err);
 	for (size_t i = 0; i < up->n && rc == RC_OK; i++)
 		rc = store_file(app, r, up, i, ac, resp, err);
 	close_given(up, &given);
@@ -237,7 +302,7 @@ static enum rc commit(struct app *app, struct request *r, struct accept *ac, con
 }
 
 static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
-    const struct ticket *t, struct response *resp, struct err *err)
+    enum told told, const struct ticket *t, struct response *resp, struct err *err)
 {
 	const struct jobtypes *types;
 	const char *json = NULL;
@@ -258,7 +323,7 @@ static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
 	if (rc == RC_LIMIT && ac.quota != QUOTA_NONE)
 		return response_quota(resp, ac.quota, ac.wait_s, err);
 	if (rc == RC_CONFLICT && t->key)
-		return replay(app, r, resp, t, err);
+		return replay(app, r, resp, told, t, err);
 	if (rc != RC_OK && kept)
 		return response_fail(resp, 503, NULL, err,
 		    "the upload could not be made durable; nothing is promised");
@@ -267,9 +332,7 @@ static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
 	doorbell_ring(app->cfg);
 	if (!json && request_want(r) == WANT_JSON)
 		json = jobs_json(r, &ac);
-	if (ac.n == 1 && request_want(r) == WANT_JSON)
-		response_header(resp, "Location", "/jobs/%s", ac.jobs[0].uuid);
-	return answer(app, r, resp, json, err);
+	return answer(app, r, resp, told, json, err);
 }
 
 /* A form without JavaScript comes back filled in, with the sentence beside the field it is about.
@@ -277,7 +340,7 @@ static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
 static enum rc form_again(struct app *app, struct request *r, const struct upload *up,
     struct response *resp, struct err *err)
 {
-	const char *name = up->job_type ? up->job_type : request_text(r, "type");
+	const char *name = up->job_type ? up->job_type : asked_type(r);
 	struct options o = {.given = up->given,
 	    .n = up->given_count,
 	    .field = resp->why.field,
@@ -292,23 +355,40 @@ static enum rc form_again(struct app *app, struct request *r, const struct uploa
 	return page_home_again(app, r, name ? jobtype_find(types, name) : NULL, &o, resp, err);
 }
 
-enum rc page_job_create(struct app *app, struct request *r, struct response *resp, struct err *err)
+static enum rc create(struct app *app, struct request *r, struct response *resp,
+    enum told told, struct err *err)
 {
-	struct upload up;
+	struct upload up = {.fd = -1};
 	struct ticket ticket;
-	enum rc rc = upload_open(app, r, &up, resp, err);
+	enum rc rc = r->json ? upload_params(r, &up, resp, err) : upload_open(app, r, &up, resp, err);
 
 	if (rc == RC_OK)
 		rc = request_project(app, r, resp, err);
 	if (rc == RC_OK)
 		rc = read_ticket(app, r, &up, &ticket, resp, err);
 	if (rc == RC_OK) {
-		rc = replay(app, r, resp, &ticket, err);
+		rc = replay(app, r, resp, told, &ticket, err);
 		if (rc == RC_NOTFOUND)
-			rc = make_jobs(app, r, &up, &ticket, resp, err);
+			rc = make_jobs(app, r, &up, told, &ticket, resp, err);
 	}
 	if (rc == RC_INVALID && resp->why.status == 422 && request_want(r) == WANT_PAGE)
 		rc = form_again(app, r, &up, resp, err);
 	upload_close(&up);
 	return rc;
+}
+
+enum rc page_job_create(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	return create(app, r, resp, TOLD_JOBS, err);
+}
+
+enum rc api_job_create(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	return create(app, r, resp, TOLD_JOB, err);
+}
+
+enum rc api_project_job_create(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	return create(app, r, resp, TOLD_MESSAGE, err);
 }

@@ -71,7 +71,7 @@ enum method {
 enum want { WANT_PAGE, WANT_FRAGMENT, WANT_JSON };
 
 #define SEGMENTS_MAX 32
-#define INPUTS_MAX 12
+#define INPUTS_MAX 16
 #define REQUEST_ID_MAX 64
 
 /* A typed input after the check; `given` is false for absent and for empty ones. */

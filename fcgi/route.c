@@ -9,6 +9,7 @@
 #include "fcgi/pages.h"
 
 static const char *const orders[] = {"newest", "oldest", NULL};
+static const char *const sorts[] = {"-created_at", "created_at", NULL};
 
 #define PROJECT_INPUT                                                      \
 	{                                                                  \
@@ -21,6 +22,11 @@ static const char *const orders[] = {"newest", "oldest", NULL};
 	    {"type", INPUT_TEXT, 1, 100, .doc = "only jobs of this type"},                \
 	    {"q", INPUT_TEXT, 1, 200, .doc = "part of the name, 3 characters or more"},   \
 	    {"order", INPUT_WORD, .words = orders, .doc = "newest first, or oldest"},     \
+	    {"sort", INPUT_WORD, .words = sorts, .doc = "another name of order"},         \
+	    {"created_after", INPUT_TIME, .max = JOB_AHEAD_MAX_MS,                        \
+		.doc = "only jobs made at or after this time"},                           \
+	    {"created_before", INPUT_TIME, .max = JOB_AHEAD_MAX_MS,                       \
+		.doc = "only jobs made before this time"},                                \
 	    {"limit", INPUT_INT, 1, 100, .doc = "rows of a page"},                        \
 	    {"after", INPUT_INT, 1, INT64_MAX, .doc = "the page behind this job"},        \
 	{                                                                                 \
@@ -43,6 +49,7 @@ static const struct input options_inputs[] = {NEW_INPUT, {0}};
 
 static const struct input upload_inputs[] = {
     {"type", INPUT_TEXT, 1, 100, .doc = "job type; without it the file decides"},
+    {"job_type", INPUT_TEXT, 1, 100, .doc = "another name of type"},
     {"name", INPUT_TEXT, 1, 255, .doc = "name of the jobs; without it the file's"},
     PROJECT_INPUT,
     {"priority", INPUT_INT, -JOB_PRIORITY_MAX, JOB_PRIORITY_MAX,
@@ -50,6 +57,7 @@ static const struct input upload_inputs[] = {
     {"run_at", INPUT_TIME, .max = JOB_AHEAD_MAX_MS,
 	.doc = "not before: a time in UTC such as 2026-11-22T09:30Z, or from now on such as +30m"},
     {"nonce", INPUT_TEXT, 8, 200, .doc = "of a form: the same one makes its jobs once"},
+    {"params", INPUT_OBJECT, .doc = "in JSON: values for the parameters of the type"},
     {0},
 };
 

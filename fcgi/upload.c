@@ -183,6 +183,27 @@ enum rc upload_open(
 	return rc == RC_OK ? read_body(r, up, resp, err) : rc;
 }
 
+enum rc upload_params(
+    struct request *r, struct upload *up, struct response *resp, struct err *err)
+{
+	const struct view *params = view_get(r->json, "params");
+	const struct upload_file none = {0};
+	const char *name;
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; rc == RC_OK && params && (name = view_name(params, i)); i++) {
+		const struct view *member = view_get(params, name);
+		const char *key = arena_join(r->arena, PARAM_PREFIX, name, NULL);
+
+		if (view_type(member) != VIEW_STR)
+			return response_fail(
+			    resp, 422, key, err, "%.70s must be a text", key);
+		rc = add_given(r->arena, up, key, strlen(key), none,
+		    arena_strdup(r->arena, view_text(member)), view_len(member), resp, err);
+	}
+	return rc;
+}
+
 void upload_close(struct upload *up)
 {
 	if (up->fd >= 0)
@@ -283,7 +304,8 @@ static enum rc hash_given(
 enum rc upload_hash(const struct app *app, const struct request *r, const struct upload *up,
     char out[static 65], struct err *err)
 {
-	static const char *const options[] = {"type", "name", "project", "priority", "run_at"};
+	static const char *const options[] = {
+	    "type", "job_type", "name", "project", "priority", "run_at"};
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	enum rc rc = RC_OK;

@@ -163,7 +163,7 @@ enum rc explain(
 		const char *name = view_text(view_get(v, "type"));
 
 		order.type = name ? jobtype_find(&types, name) : NULL;
-		if (!order.type || order.type->manual)
+		if (!order.type || !*order.type->command)
 			rc = err_set(err, RC_INVALID, "type: no job type with a command");
 	}
 	if (!rc)
