@@ -36,6 +36,18 @@ static const char *bytes_text(int64_t n)
 	return arena_strdup(&cli.arena, str_bytes(n, text));
 }
 
+/* A limit as it was set: "10G" where that is exact. */
+static const char *limit_text(int64_t n)
+{
+	static const char units[] = "TGMK";
+
+	for (int i = 0; units[i] && n; i++)
+		if (n % (INT64_C(1) << (40 - 10 * i)) == 0)
+			return arena_printf(
+			    &cli.arena, "%lld%c", (long long)(n >> (40 - 10 * i)), units[i]);
+	return bytes_text(n);
+}
+
 static void print_quota(const struct quota *q, const struct quota_use *u)
 {
 	const char *out = "";
@@ -48,7 +60,7 @@ static void print_quota(const struct quota *q, const struct quota_use *u)
 		out = arena_printf(a, "%s, %lld of %lld jobs waiting", out, (long long)u->pending,
 		    (long long)q->pending);
 	if (q->file >= 0)
-		out = arena_printf(a, "%s, files up to %s", out, bytes_text(q->file));
+		out = arena_printf(a, "%s, files up to %s", out, limit_text(q->file));
 	if (q->rate >= 0)
 		out = arena_printf(a, "%s, %lld of %lld uploads this minute", out,
 		    (long long)u->rate, (long long)q->rate);
