@@ -25,8 +25,7 @@ struct asked {
 	int64_t limit; /* of rows; 0: none */
 };
 
-/* ---- what is asked for
- * ------------------------------------------------------------------------------- */
+/* ---- what is asked for ---- */
 
 static int64_t read_time(const char *option, const char *s)
 {
@@ -110,8 +109,7 @@ static enum rc read_page(struct asked *ask, int64_t left, struct arena *a, struc
 	return rc;
 }
 
-/* ---- for people
- * -------------------------------------------------------------------------------------- */
+/* ---- for people ---- */
 
 static const char *where(const struct audit_row *row)
 {
@@ -137,8 +135,8 @@ static int answer(struct view *all, int64_t next, const struct asked *ask)
 
 	if (!cli.json) {
 		if (next)
-			fprintf(stderr, "older ones: --before %lld\n",
-			    (long long)ask->filter.before);
+			fprintf(
+			    stderr, "older ones: --before %lld\n", (long long)ask->filter.before);
 		return EX_OK;
 	}
 	view_put(v, "audit", all);
@@ -174,8 +172,7 @@ static int list(int argc, char **argv)
 	return answer(all, next, &ask);
 }
 
-/* ---- for archives
- * ------------------------------------------------------------------------------------ */
+/* ---- for archives ---- */
 
 static void write_rows(const struct audit_row *rows, size_t n, struct arena *a)
 {

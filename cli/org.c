@@ -19,8 +19,7 @@ const char org_usage[] =
     "                        [--quota-pending N|none] [--quota-file SIZE|none]\n"
     "                        [--quota-rate N|none]";
 
-/* ---- showing one
- * ------------------------------------------------------------------------------------- */
+/* ---- showing one ---- */
 
 /* An org with its limits and what it has of them. */
 struct shown {
@@ -55,7 +54,7 @@ static void print_quota(const struct quota *q, const struct quota_use *u)
 
 	if (q->bytes >= 0)
 		out = arena_printf(
-		    a, "%s, %s of %s stored", out, bytes_text(u->bytes), bytes_text(q->bytes));
+		    a, "%s, %s of %s stored", out, bytes_text(u->bytes), limit_text(q->bytes));
 	if (q->pending >= 0)
 		out = arena_printf(a, "%s, %lld of %lld jobs waiting", out, (long long)u->pending,
 		    (long long)q->pending);
@@ -111,8 +110,7 @@ static int show(const char *name)
 	return EX_OK;
 }
 
-/* ---- verbs
- * ------------------------------------------------------------------------------------------- */
+/* ---- verbs ---- */
 
 static int list(int argc, char **argv)
 {
