@@ -153,18 +153,24 @@ sub sql {
 
 sub publish {
 	my ($self) = @_;
-	for my $name (sort keys %types) {
-		my %definition = (
-			name => $name, title => ucfirst $name, description => "About $name", file => "$name.conf",
-			command => ['/bin/true'], requires => [], read => [], network => JSON::PP::false,
-			progress => 'percent', retry_on => ['tempfail', 'lost'], timeout_ms => 60000,
-			memory_bytes => 1 << 26, output_max_bytes => 1 << 20, keep_ms => 0, concurrency => 0,
-			%{ $types{$name} },
-		);
-		my $available = delete $definition{available} // 1;
-		my $json = JSON::PP->new->canonical->encode(\%definition) =~ s/'/''/gr;
-		$self->sql("INSERT INTO job_types VALUES ('$name', 1, 1, $available, '$json', 0);");
-	}
+	$self->publish_type($_, %{ $types{$_} }) for sort keys %types;
+	return;
+}
+
+# One type; what is not given is as most types have it.
+sub publish_type {
+	my ($self, $name, %more) = @_;
+	my %definition = (
+		name => $name, title => ucfirst $name, description => "About $name", file => "$name.conf",
+		accept => ['*'], default => JSON::PP::false, attempts => 1,
+		command => ['/bin/true'], requires => [], read => [], network => JSON::PP::false,
+		progress => 'percent', retry_on => ['tempfail', 'lost'], timeout_ms => 60000,
+		memory_bytes => 1 << 26, output_max_bytes => 1 << 20, keep_ms => 0, concurrency => 0, %more,
+	);
+	my $available = delete $definition{available} // 1;
+	my $json = JSON::PP->new->canonical->encode(\%definition) =~ s/'/''/gr;
+	$self->sql("INSERT INTO job_types VALUES ('$name', 1, 1, $available, '$json', 0);");
+	return;
 }
 
 1;
