@@ -20,8 +20,8 @@
 
 #define KEY_MAX 200
 
-/* Key and hash of the request; key NULL: it carries none. A key is its user's: another of the org may
- * not see the project in which the first answer's jobs are. */
+/* Key and hash of the request; key NULL: it carries none. A key is its user's: another of the org
+ * may not see the project in which the first answer's jobs are. */
 struct ticket {
 	const char *key;
 	char hash[65];
