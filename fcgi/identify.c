@@ -142,9 +142,11 @@ enum rc request_job(struct app *app, struct request *r, struct job *out, struct 
 	return rc;
 }
 
+/* A project in the path that is not there is 404; one among the inputs is a wrong input. */
 enum rc request_project(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
-	const char *key = request_text(r, "project");
+	bool in_path = strstr(r->route->pattern, "{project}") != NULL;
+	const char *key = in_path ? request_capture(r, "project") : request_text(r, "project");
 	struct project p;
 	enum rc rc;
 
@@ -154,7 +156,7 @@ enum rc request_project(struct app *app, struct request *r, struct response *res
 	if (!key)
 		return RC_OK;
 	rc = project_find(app->db, &r->scope, key, r->arena, &p, err);
-	if (rc == RC_NOTFOUND)
+	if (rc == RC_NOTFOUND && !in_path)
 		return response_fail(
 		    resp, 422, "project", err, "%s", arena_strdup(r->arena, err->text));
 	if (rc == RC_OK)

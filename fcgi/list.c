@@ -134,13 +134,14 @@ enum rc list_open(
 {
 	struct job_filter *f = &l->filter;
 	int64_t status = request_int(r, "status", -1);
+	const char *type = request_text(r, "type");
 	enum rc rc;
 
 	l->path = r->segments > 1 ? r->path : "/jobs/table";
 	*f = (struct job_filter){
 	    .by_status = status >= 0,
 	    .status = status >= 0 ? (enum job_status)status : JOB_PENDING,
-	    .job_type = request_text(r, "type"),
+	    .job_type = type ? type : request_text(r, "job_type"),
 	    .q = request_text(r, "q"),
 	    .oldest_first = request_int(r, "order", request_int(r, "sort", 0)) == 1,
 	    .limit = (int)request_int(r, "limit", LIMIT_DEFAULT),

@@ -22,6 +22,11 @@ route_handler page_job_archive;                                 /* page_archive.
 route_handler page_job_admit;                                   /* page_admit.c */
 route_handler page_login_show, page_login, page_logout;         /* page_login.c */
 route_handler page_link_show, page_link_use;                    /* page_login.c */
+route_handler api_job_create, api_project_job_create;          /* page_upload.c */
+route_handler api_jobs_list, api_job_status;                    /* api_list.c */
+route_handler api_work_claim, api_work_heartbeat;               /* api_work.c */
+route_handler api_work_progress, api_work_complete;             /* api_work.c */
+route_handler api_work_fail;                                    /* api_work.c */
 route_handler page_health_live, page_health_ready;              /* page_health.c */
 
 #endif

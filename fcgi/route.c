@@ -20,6 +20,7 @@ static const char *const sorts[] = {"-created_at", "created_at", NULL};
 #define LIST_INPUTS                                                                       \
 	PROJECT_INPUT, {"status", INPUT_STATUS, .doc = "only jobs in this state"},        \
 	    {"type", INPUT_TEXT, 1, 100, .doc = "only jobs of this type"},                \
+	    {"job_type", INPUT_TEXT, 1, 100, .doc = "another name of type"},              \
 	    {"q", INPUT_TEXT, 1, 200, .doc = "part of the name, 3 characters or more"},   \
 	    {"order", INPUT_WORD, .words = orders, .doc = "newest first, or oldest"},     \
 	    {"sort", INPUT_WORD, .words = sorts, .doc = "another name of order"},         \
@@ -83,6 +84,51 @@ static const struct input move_inputs[] = {MOVE_INPUTS, {0}};
 static const struct input move_form_inputs[] = {
     MOVE_INPUTS,
     {"back", INPUT_TEXT, 1, 2000, .doc = "path to return to when a form was posted"},
+    {0},
+};
+
+#define LEASE_INPUTS                                                                           \
+	{"lease_token", INPUT_TEXT, 32, 32, .doc = "of the claim, which gave it out"},          \
+	    {"lease_seconds", INPUT_INT, 10, 3600,                                              \
+		.doc = "until the job is given to somebody else, unless this comes again; 60"}, \
+	{                                                                                       \
+		"worker", INPUT_TEXT, 1, 100, .doc = "what the program calls itself"            \
+	}
+
+static const struct input claim_inputs[] = {
+    {"types", INPUT_NAMES, 1, 2000, .doc = "job types with runner = external; without it all"},
+    {"want", INPUT_INT, 1, 100, .doc = "how many at most; 1"},
+    {"lease_seconds", INPUT_INT, 10, 3600, .doc = "until a job is given to somebody else; 60"},
+    {"worker", INPUT_TEXT, 1, 100, .doc = "what the program calls itself"},
+    {0},
+};
+
+static const struct input heartbeat_inputs[] = {LEASE_INPUTS, {0}};
+
+static const struct input news_inputs[] = {
+    LEASE_INPUTS,
+    {"progress", INPUT_INT, 0, 100, .doc = "per cent"},
+    {"current_step", INPUT_TEXT, 0, 255, .doc = "what is being done"},
+    {"total_items", INPUT_INT, 0, INT64_MAX, .doc = "how many there are to do"},
+    {"processed_items", INPUT_INT, 0, INT64_MAX, .doc = "how many are done"},
+    {"rejected_items", INPUT_INT, 0, INT64_MAX, .doc = "how many of those were refused"},
+    {0},
+};
+
+static const struct input complete_inputs[] = {
+    LEASE_INPUTS,
+    {"result", INPUT_TEXT, 0, 2000, .doc = "what came of it, in one line"},
+    {0},
+};
+
+static const char *const yes_no[] = {"no", "yes", NULL};
+
+static const struct input fail_inputs[] = {
+    LEASE_INPUTS,
+    {"error", INPUT_TEXT, 0, 2000, .doc = "why, in words that a person understands"},
+    {"error_message", INPUT_TEXT, 0, 2000, .doc = "another name of error"},
+    {"retry", INPUT_WORD, .words = yes_no,
+	.doc = "yes: try it again later, as often as the type says"},
     {0},
 };
 
@@ -150,12 +196,33 @@ const struct route routes[] = {
 	files_inputs, "list its results or inputs"},
     {METHOD_GET, "/jobs/{job}/files.zip", page_job_archive, ROLE_VIEWER, SCOPE_READ, BODY_NONE,
 	NULL, "download all results in one file; 202 while it is being made"},
-    {METHOD_GET, "/jobs/{job}/files/in/{name}", page_file_input, ROLE_VIEWER, SCOPE_READ, BODY_NONE,
+    {METHOD_GET, "/jobs/{job}/files/in/{name}", page_file_input, ROLE_VIEWER,
+	SCOPE_READ | SCOPE_WORK, BODY_NONE,
 	NULL, "download an input"},
     {METHOD_GET, "/jobs/{job}/files/out/{path}", page_file_output, ROLE_VIEWER, SCOPE_READ,
 	BODY_NONE, NULL, "download an output"},
     {METHOD_GET, "/jobs/{job}/log", page_job_log, ROLE_VIEWER, SCOPE_READ, BODY_NONE, log_inputs,
 	"what the job has written"},
+    {METHOD_GET, "/api/jobs", api_jobs_list, ROLE_VIEWER, SCOPE_READ, BODY_NONE, list_inputs,
+	"the jobs of a project, newest first"},
+    {METHOD_POST, "/api/jobs", api_job_create, ROLE_MEMBER, SCOPE_WRITE, BODY_ANY, upload_inputs,
+	"make a job, of a name alone or of files"},
+    {METHOD_GET, "/api/project/{project}/jobs", api_jobs_list, ROLE_VIEWER, SCOPE_READ, BODY_NONE,
+	list_inputs, "the jobs of this project, newest first"},
+    {METHOD_POST, "/api/project/{project}/jobs", api_project_job_create, ROLE_MEMBER, SCOPE_WRITE,
+	BODY_ANY, upload_inputs, "make a job in this project, of a name alone or of files"},
+    {METHOD_GET, "/api/jobs/{job}/status", api_job_status, ROLE_VIEWER, SCOPE_READ, BODY_NONE, NULL,
+	"how far a job is, for pollers"},
+    {METHOD_POST, "/api/work/claim", api_work_claim, ROLE_MEMBER, SCOPE_WORK, BODY_JSON,
+	claim_inputs, "claim jobs to process them elsewhere"},
+    {METHOD_POST, "/api/work/{job}/heartbeat", api_work_heartbeat, ROLE_MEMBER, SCOPE_WORK,
+	BODY_JSON, heartbeat_inputs, "renew the lease of a claimed job"},
+    {METHOD_POST, "/api/work/{job}/progress", api_work_progress, ROLE_MEMBER, SCOPE_WORK,
+	BODY_JSON, news_inputs, "tell how far a claimed job is, and renew its lease"},
+    {METHOD_POST, "/api/work/{job}/complete", api_work_complete, ROLE_MEMBER, SCOPE_WORK, BODY_ANY,
+	complete_inputs, "end a claimed job well, with its results"},
+    {METHOD_POST, "/api/work/{job}/fail", api_work_fail, ROLE_MEMBER, SCOPE_WORK, BODY_JSON,
+	fail_inputs, "end a claimed job badly, or give it back"},
     {METHOD_GET, "/api/jobs/{job}", api_job_show, ROLE_VIEWER, SCOPE_READ, BODY_NONE, NULL,
 	"one job"},
     {METHOD_PATCH, "/api/jobs/{job}", api_job_move, ROLE_MEMBER, SCOPE_WRITE, BODY_JSON,
