@@ -26,18 +26,31 @@ struct cli {
 };
 extern struct cli cli;
 
+int cmd_audit(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_job(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_org(int argc, char **argv);
+int cmd_project(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_seed(int argc, char **argv);
 int cmd_submit(int argc, char **argv);
+int cmd_token(int argc, char **argv);
 int cmd_types(int argc, char **argv);
 /* Pause or resume the types named: part of `types`. */
 int cmd_types_pause(int n, char **names, bool pause);
+int cmd_user(int argc, char **argv);
+
+/* A verb of a verb; lists of them end with a NULL name. */
+struct cli_verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+};
+
+/* Run the one that argv[1] names, with its own name as argv[0]; "list" when there is none. */
+int cli_run_verb(const struct cli_verb *verbs, int argc, char **argv, const char *usage);
 
 /* Job types of these files, or of all in the configured directories; types->bad lists what is wrong
  * with the others. */
@@ -49,7 +62,8 @@ int types_explain(int argc, char **argv);
 int job_set(int argc, char **argv);
 
 /* How verbs with verbs of their own are used. */
-extern const char job_usage[], org_usage[], submit_usage[], types_usage[];
+extern const char audit_usage[], job_usage[], org_usage[], project_usage[], submit_usage[],
+    token_usage[], types_usage[], user_usage[];
 
 /* The configuration, loaded at the first call; ends the program with 78 if it is not valid. */
 const struct config *cli_config(void);
@@ -67,6 +81,14 @@ struct db *cli_db(void);
  * --org and --project; the audit log names the user of the system. Ends the program with 65 if
  * there is no such org or project. */
 const struct scope *cli_scope(void);
+
+/* The id of the org that --org names; 0: none was named. Ends the program with 65 likewise. */
+int64_t cli_org(void);
+
+/* The user of that name (of that org, if one was named), in cli.arena. Ends the program with 65 if
+ * there is none. */
+struct user;
+void cli_user(const char *name, struct user *u);
 
 /* How many processors were heard of within a lease; ends the program with 69 if nobody can tell. */
 int cli_processors_alive(void);

@@ -25,12 +25,15 @@ static const struct verb verbs[] = {
     {"doctor", cmd_doctor, "doctor", "whether everything is there, right and running"},
     {"job", cmd_job, job_usage, "list, show, pause, resume, cancel, retry, rm, set"},
     {"migrate", cmd_migrate, "migrate", "create the database or bring it up to date"},
-    {"org", cmd_org, org_usage, "list organisations, cap their running jobs"},
+    {"org", cmd_org, org_usage, "list and make organisations, set their limits"},
+    {"project", cmd_project, project_usage, "list, make, rename and delete projects"},
     {"render", cmd_render, "render FILE [--partials DIR] < data.json",
 	"render a Mustache template with JSON data"},
     {"seed", cmd_seed, "seed N [--pending TYPE]", NULL},
     {"submit", cmd_submit, submit_usage, "put files into the queue"},
+    {"token", cmd_token, token_usage, "list, make and revoke tokens of programs"},
     {"types", cmd_types, types_usage, "list, check, selftest, explain job types"},
+    {"user", cmd_user, user_usage, "list and make users, give roles, passwords and links"},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -49,7 +52,7 @@ static int help(FILE *out)
 			fprintf(out, "  %-8s  %s\n", verbs[i].name, verbs[i].help);
 	fputs("\n  -c FILE    configuration (else $DROPMILL_CONFIG, else " CONFIG_FILE ")\n"
 	      "  --json     answer in JSON, one value on one line\n"
-	      "  --org NAME, --project NAME  whose jobs it is about; the first of each otherwise\n"
+	      "  --org NAME, --project NAME  which ones it is about; the first of each otherwise\n"
 	      "  --help     this, or how a verb is used\n"
 	      "  --version  the version\n",
 	    out);

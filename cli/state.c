@@ -128,6 +128,11 @@ const struct scope *cli_scope(void)
 	return &sc;
 }
 
+int64_t cli_org(void)
+{
+	return cli.org ? cli_scope()->org_id : 0;
+}
+
 int cli_processors_alive(void)
 {
 	const struct config *cfg = cli_config();
@@ -225,6 +230,18 @@ const char *cli_clean(const char *s)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
 	return copy;
+}
+
+int cli_run_verb(const struct cli_verb *verbs, int argc, char **argv, const char *usage)
+{
+	static char *no_args[] = {"list", NULL};
+
+	if (argc < 2)
+		return verbs->run(1, no_args);
+	for (const struct cli_verb *v = verbs; v->name; v++)
+		if (strcmp(v->name, argv[1]) == 0)
+			return v->run(argc - 1, argv + 1);
+	return cli_usage(usage);
 }
 
 int cli_usage(const char *text)

@@ -99,17 +99,19 @@ static bool matches(const struct audit_filter *f, const struct db_cursor *cur)
 enum rc audit_list(struct db *db, const struct audit_filter *f, struct arena *a,
     struct audit_row **out, size_t *n, int64_t *next, struct err *err)
 {
-	int64_t looked = 0, last = 0;
+	int64_t before = f->before ? f->before : INT64_MAX, looked = 0, last = 0;
 	struct db_cursor cur;
 	enum rc rc;
 
 	*n = 0;
 	*next = 0;
 	*out = arena_alloc(a, (size_t)f->limit * sizeof **out);
-	rc = db_query(db, &cur, f->org_id ? SQL_AUDIT_ORG_DOWN : SQL_AUDIT_DOWN,
-	    DB_ARGS(
-		DB_INT(f->before ? f->before : INT64_MAX), DB_INT(AUDIT_LOOK), DB_INT(f->org_id)),
-	    err);
+	if (f->org_id)
+		rc = db_query(db, &cur, SQL_AUDIT_ORG_DOWN,
+		    DB_ARGS(DB_INT(before), DB_INT(AUDIT_LOOK), DB_INT(f->org_id)), err);
+	else
+		rc = db_query(
+		    db, &cur, SQL_AUDIT_DOWN, DB_ARGS(DB_INT(before), DB_INT(AUDIT_LOOK)), err);
 	if (rc != RC_OK)
 		return rc;
 	while (*n < (size_t)f->limit && (rc = db_next(&cur, err)) == RC_OK) {

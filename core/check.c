@@ -74,7 +74,7 @@ enum rc check_run(
 {
 	static const enum sql_id checks[] = {SQL_CHECK_INTEGRITY, SQL_CHECK_FOREIGN_KEYS,
 	    SQL_CHECK_COUNTERS, SQL_CHECK_LANES, SQL_CHECK_JOBS, SQL_CHECK_HISTORY, SQL_CHECK_FILES,
-	    SQL_CHECK_SEARCH};
+	    SQL_CHECK_STORED, SQL_CHECK_SEARCH};
 
 	*bad = 0;
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {

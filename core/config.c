@@ -77,11 +77,11 @@ static const struct key keys[] = {
 	DURATION(session_max, "30d", 60 * SECOND, 365 * DAY,
 	    "Everybody must sign in again after this time."),
 	TEXT(proxies, KIND_NETS, "",
-	    "Addresses or networks of the proxies in front of this site, separated by blanks. Only\n"
-	    "they are believed: in X-Forwarded-For, and with auth = proxy in proxy_header."),
+	    "Addresses or networks of the proxies in front of this site, separated by blanks.\n"
+	    "Only they are believed: in X-Forwarded-For, and with auth = proxy in proxy_header."),
 	TEXT(proxy_header, KIND_HEADER, "X-Remote-User",
-	    "With auth = proxy, the header in which they name the user who is signed in. They must\n"
-	    "remove it from what browsers send. The user must exist: dropmill user create."),
+	    "With auth = proxy, the header in which they name the user who is signed in. They\n"
+	    "must remove it from what browsers send. The user must exist: dropmill user create."),
 	TEXT(hosts, KIND_TEXT, "localhost 127.0.0.1 [::1]",
 	    "Names this site answers to (Host header, without port), separated by blanks;\n"
 	    "* for any."),

@@ -60,7 +60,8 @@ static enum rc read_job(struct db *db, const struct scope *sc, int64_t id, struc
     struct job *out, struct err *err)
 {
 	struct db_cursor cur;
-	enum rc rc = db_one(db, &cur, SQL_JOB_BY_ID, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
+	enum rc rc = db_one(db, &cur, SQL_JOB_BY_ID,
+	    DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_INT(sc->limited)), err);
 
 	if (rc == RC_NOTFOUND)
 		return err_set(err, rc, "no such job: %lld", (long long)id);

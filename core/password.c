@@ -26,14 +26,16 @@ _Static_assert(PASSWORD_HASH_SIZE >= crypto_pwhash_STRBYTES, "room for libsodium
 
 /* ---- what may be one ---- */
 
-/* Lower case, without what people put behind and between, and with the usual digits read as the
+/* Lower case, without what people put behind it and between, and with the usual digits read as the
  * letters that they stand for. */
 static void plain(const char *s, char *out, size_t size)
 {
 	static const char from[] = "013457@$!", to[] = "oleastasi";
-	size_t n = 0;
+	size_t n = 0, len = strlen(s);
 
-	for (; *s && n + 1 < size; s++) {
+	while (len && !isalpha((unsigned char)s[len - 1]))
+		len--;
+	for (; len && n + 1 < size; s++, len--) {
 		const char *digit = strchr(from, *s);
 
 		if (digit)
@@ -68,18 +70,23 @@ static bool is_only(const char *s, const char *word)
 	return true;
 }
 
+/* From one byte to the next; digits go round. */
+static int step(unsigned char from, unsigned char to)
+{
+	if (isdigit(from) && isdigit(to))
+		return (to - from + 15) % 10 - 5;
+	return to - from;
+}
+
 /* Runs such as 1234567890, abcdefghij or aaaaaaaaaa: each byte follows its neighbour. */
 static bool is_run(const char *s)
 {
-	int step = s[1] - s[0];
+	int first = step((unsigned char)s[0], (unsigned char)s[1]);
 
-	if (step < -1 || step > 1)
-		return false;
 	for (; s[1]; s++)
-		if (s[1] - s[0] != step && !(s[0] == '9' && s[1] == '0') &&
-		    !(s[0] == '0' && s[1] == '9'))
+		if (step((unsigned char)s[0], (unsigned char)s[1]) != first)
 			return false;
-	return true;
+	return first >= -1 && first <= 1;
 }
 
 static size_t distinct(const char *s)

@@ -444,8 +444,9 @@ enum rc token_list(struct db *db, int64_t org_id, int64_t user_id, struct arena 
 {
 	struct db_cursor cur;
 	size_t room = 0;
-	enum rc rc = db_query(db, &cur, user_id ? SQL_TOKEN_LIST : SQL_TOKEN_LIST_ORG,
-	    DB_ARGS(DB_INT(org_id), DB_INT(user_id)), err);
+	enum rc rc = user_id ? db_query(db, &cur, SQL_TOKEN_LIST,
+				   DB_ARGS(DB_INT(org_id), DB_INT(user_id)), err)
+			     : db_query(db, &cur, SQL_TOKEN_LIST_ORG, DB_ARGS(DB_INT(org_id)), err);
 
 	*n = 0;
 	*out = NULL;

@@ -216,9 +216,13 @@ enum rc user_limit(struct db *db, const struct scope *by, const struct user *u, 
 	if (rc != RC_OK)
 		return rc;
 	rc = db_exec(db, SQL_PROJECT_MEMBER_DROP, DB_ARGS(DB_INT(u->org_id), DB_INT(u->id)), err);
-	for (size_t i = 0; i < n && rc == RC_OK; i++)
+	for (size_t i = 0; i < n && rc == RC_OK; i++) {
 		rc = db_exec(db, SQL_PROJECT_MEMBER_ADD,
 		    DB_ARGS(DB_INT(u->org_id), DB_INT(projects[i]), DB_INT(u->id)), err);
+		if (rc == RC_OK && db_changes(db) == 0)
+			rc = err_set(
+			    err, RC_NOTFOUND, "there is no project %lld", (long long)projects[i]);
+	}
 	if (rc == RC_OK)
 		rc = db_exec(db, SQL_USER_LIMIT,
 		    DB_ARGS(DB_INT(u->org_id), DB_INT(u->id), DB_INT(limited)), err);

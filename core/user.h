@@ -47,7 +47,8 @@ enum rc user_disable(
 /* RC_CONFLICT likewise. Nobody gives a role above their own: the caller checks. */
 enum rc user_set_role(
     struct db *db, const struct scope *by, const struct user *u, enum role role, struct err *err);
-/* Which projects a user sees: all (n = 0 and limited = false), or these of the org. */
+/* Which projects a user sees: all (n = 0 and limited = false), or these of the org. RC_NOTFOUND:
+ * one is not. */
 enum rc user_limit(struct db *db, const struct scope *by, const struct user *u, bool limited,
     const int64_t *projects, size_t n, struct err *err);
 /* Ids of the projects a limited user sees, in the arena. */

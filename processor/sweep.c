@@ -1,7 +1,7 @@
 /*
- * Sweeping: what a crash leaves behind in spool and store. Both are looked through a little at a
- * time, so that ten million files cost nobody a pause; only what is older than sweep_age is
- * touched, since a file is always there before its row.
+ * Sweeping: what a crash leaves behind in spool and store, and sessions that are over. Files are
+ * looked through a little at a time, so that ten million files cost nobody a pause; only what is
+ * older than sweep_age is touched, since a file is always there before its row.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,6 +14,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/session.h"
 #include "core/str.h"
 #include "processor/supervisor.h"
 
@@ -132,6 +133,20 @@ static void sweep_store(struct supervisor *sv, int budget)
 	}
 }
 
+/* Once in a while, by any of the processors. */
+static void sweep_sessions(struct supervisor *sv)
+{
+	static int64_t due;
+	int64_t now = clock_boot_ms();
+	struct err err;
+
+	if (now < due)
+		return;
+	due = now + REST_MS;
+	if (session_sweep(sv->db, &err) != RC_OK)
+		log_warn("cannot sweep sessions that are over: %s", err.text);
+}
+
 void sweep_files(struct supervisor *sv)
 {
 	int budget = ENTRIES_PER_CALL;
@@ -141,4 +156,5 @@ void sweep_files(struct supervisor *sv)
 		sweep_spool(sv, fd, 0, &budget);
 	if (clock_boot_ms() >= walk.rest_until)
 		sweep_store(sv, ENTRIES_PER_CALL);
+	sweep_sessions(sv);
 }

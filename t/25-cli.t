@@ -67,10 +67,10 @@ is(decode_json($out)->{lease}, '45s', 'settings in force as JSON');
 	local $ENV{DROPMILL_LEASE} = '90s';
 	($code, $out) = dropmill('config', 'get', 'lease');
 	is($out, "90s\n", 'the environment overrides');
-	local $ENV{DROPMILL_AUTH} = 'proxy';
+	local $ENV{DROPMILL_AUTH} = 'magic';
 	($code, $out, $err) = dropmill('job', 'list');
 	is($code, 78, 'a bad value in the environment is 78');
-	like($err, qr/^dropmill: DROPMILL_AUTH: bad value "proxy" for auth \(allowed: none\)$/, 'and is named');
+	like($err, qr/^dropmill: DROPMILL_AUTH: bad value "magic" for auth \(allowed: password, proxy, none\)$/, 'and is named');
 }
 spew("$dir/bad.conf", "\nworkerz = 3\n");
 ($code, $out, $err) = dropmill('-c', "$dir/bad.conf", 'migrate');

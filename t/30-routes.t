@@ -23,6 +23,7 @@ sub by_hand {
 
 # method and pattern => [ sub that makes the request, status, content type ]
 my $json = qr{^application/json$};
+my $problem = qr{^application/problem\+json$};
 my $html = qr{^text/html; charset=utf-8$};
 my %row = (
 	'GET /' => [sub { $web->request(GET => '/') }, 200, $html],
@@ -61,6 +62,12 @@ my %row = (
 		200, $json],
 	'DELETE /api/jobs/{job}' => [sub { $web->request(DELETE => '/api/jobs/' . another()) }, 204, undef],
 	'GET /api/jobs/{job}/statuses' => [sub { $web->request(GET => "/api/jobs/$job/statuses") }, 200, $json],
+	'GET /jobs/admit' => [sub { $web->request(GET => '/jobs/admit?size=5') }, 204, undef],
+	'GET /login' => [sub { $web->request(GET => '/login') }, 303, undef],
+	'POST /login' => [sub { $web->request(POST => '/login') }, 409, $problem],
+	'GET /login/{secret}' => [sub { $web->request(GET => '/login/x') }, 404, $html],
+	'POST /login/{secret}' => [sub { $web->request(POST => '/login/x') }, 404, $problem],
+	'POST /logout' => [sub { $web->request(POST => '/logout') }, 303, undef],
 	'GET /healthz' => [sub { $web->request(GET => '/healthz') }, 200, $json],
 	'GET /readyz' => [sub { $web->request(GET => '/readyz') }, 503, $json],
 );

@@ -227,8 +227,8 @@ refused('a type that is not there', 422, 'type', qr/not available/, post(form(pa
 refused('a type that does not take it', 422, 'type', qr/does not take/, post(form(part('name="type"', 'csv-profile'), file('a.png', "\x89PNG\r\n\x1a\n"))));
 refused('the second file is not taken', 422, 'type', qr/does not take/,
 	post(form(part('name="type"', 'csv-profile'), file('a.csv', "a,b\n1,2\n"), file('a.png', "\x89PNG\r\n\x1a\n"))));
-refused('another project', 422, 'project', qr/no project 2/, post(form(part('name="project"', '2'), file('a', 'x'))));
-refused('a project that is no number', 422, 'project', qr/number/, post(form(part('name="project"', 'x'), file('a', 'x'))));
+refused('another project', 422, 'project', qr/no project "2"/, post(form(part('name="project"', '2'), file('a', 'x'))));
+refused('a project that nobody knows', 422, 'project', qr/no project "x"/, post(form(part('name="project"', 'x'), file('a', 'x'))));
 refused('a name that is not UTF-8', 422, 'name', qr/UTF-8/, post(form(part('name="name"', "\xc0\x80"), file('a', 'x'))));
 refused('a name with a line break', 422, 'name', qr/control/, post(form(part('name="name"', "a\nb"), file('a', 'x'))));
 refused('a name of 256 bytes', 422, 'name', qr/255/, post(form(part('name="name"', 'x' x 256), file('a', 'x'))));

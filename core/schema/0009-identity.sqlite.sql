@@ -24,9 +24,9 @@ ALTER TABLE users ADD COLUMN limited INTEGER NOT NULL DEFAULT 0;  -- 1: sees onl
 CREATE INDEX users_org ON users (org_id, id);
 
 CREATE TABLE project_members (
-	org_id     INTEGER NOT NULL,
-	project_id INTEGER NOT NULL,
 	user_id    INTEGER NOT NULL,
+	project_id INTEGER NOT NULL,
+	org_id     INTEGER NOT NULL,
 	PRIMARY KEY (user_id, project_id),
 	FOREIGN KEY (org_id, project_id) REFERENCES projects (org_id, id) ON DELETE CASCADE,
 	FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE

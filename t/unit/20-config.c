@@ -70,7 +70,8 @@ static void defaults(void **state)
 	(void)state;
 	assert_int_equal(load(&cfg, "# nothing\n", &err), RC_OK);
 	assert_string_equal(cfg.file, path_of("x.conf"));
-	assert_int_equal(cfg.auth, AUTH_NONE);
+	assert_int_equal(cfg.auth, AUTH_PASSWORD);
+	assert_string_equal(cfg.proxies, "");
 	assert_int_equal(cfg.sandbox, SANDBOX_REQUIRE);
 	assert_int_equal(cfg.stop_grace_ms, 10000);
 	assert_int_equal(cfg.disk_low_bytes, 512 << 20);
@@ -129,7 +130,13 @@ static void errors_name_the_line(void **state)
 		const char *text, *why;
 	} cases[] = {
 	    {"\nnonsens = 1\n", "x.conf:2: unknown key \"nonsens\""},
-	    {"auth = proxy\n", "x.conf:1: bad value \"proxy\" for auth (allowed: none)"},
+	    {"auth = magic\n",
+		"x.conf:1: bad value \"magic\" for auth (allowed: password, proxy, none)"},
+	    {"proxies = 10.0.0.0/8 ::1\nproxies = x\n", "x.conf:2: \"proxies\" stands"},
+	    {"proxies = 10.0.0.0/33\n", "(allowed: addresses and networks"},
+	    {"proxies = 10.0.0\n", "(allowed: addresses and networks"},
+	    {"proxies = ::1/129\n", "(allowed: addresses and networks"},
+	    {"proxy_header = X User\n", "(allowed: the name of a header"},
 	    {"sandbox = maybe\n", "(allowed: require, auto, off)"},
 	    {"workers = many\n", "(allowed: a number from 0 to 1024)"},
 	    {"workers = 1025\n", "bad value \"1025\" for workers"},

@@ -255,7 +255,7 @@ static void changes_count_rows(void **state)
 	    DB_ARGS(DB_TEXT("w"), DB_TEXT("h"), DB_TEXT("{}"), DB_INT(1)), &err));
 	db_finish(&cur);
 	assert_int_equal(db_changes(db), 1);
-	must(db_one(db, &cur, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(id)), &err));
+	must(db_one(db, &cur, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(id), DB_INT(0)), &err));
 	db_finish(&cur);
 	assert_int_equal(db_changes(db), 0);
 	must(db_exec(db, SQL_JOB_DELETE, DB_ARGS(DB_INT(1), DB_INT(id)), &err));
@@ -283,9 +283,9 @@ static void cursors_of_two_statements_run_side_by_side(void **state)
 	db_finish(&jobs);
 	assert_int_equal(seen, 3);
 	assert_int_equal(
-	    db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999)), &err), RC_NOTFOUND);
+	    db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999), DB_INT(0)), &err), RC_NOTFOUND);
 	assert_int_equal(
-	    db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999)), &err), RC_NOTFOUND);
+	    db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999), DB_INT(0)), &err), RC_NOTFOUND);
 }
 
 static void rollback_finishes_cursors(void **state)
