@@ -17,6 +17,14 @@ void doctor_host(void);
 /* What Dropmill keeps: directories, disk, database, job types. Runs as the owner of the state. */
 void doctor_state(void);
 
+/* Who may come in. db NULL: it cannot be opened. */
+struct db;
+void doctor_identity(struct db *db);
+
+/* The address nginx was told to listen at, "127.0.0.1:8080", from the file scripts/run wrote for
+ * it; NULL: it was set up by other means. */
+const char *doctor_listen(void);
+
 /* What runs: processor, web pool, nginx. */
 void doctor_services(void);
 

@@ -235,6 +235,7 @@ void doctor_state(void)
 	check_types(database);
 	if (database)
 		check_waiting(database);
+	doctor_identity(database);
 }
 
 /* ---- what runs
@@ -309,9 +310,7 @@ static void check_web(void)
 		    "does not answer at %s: %s", address.sun_path, strerror(errno));
 }
 
-/* The address nginx was told to listen at, "127.0.0.1:8080", from the file scripts/run wrote for
- * it; NULL: it was set up by other means. */
-static const char *nginx_listen(void)
+const char *doctor_listen(void)
 {
 	const char *path = arena_printf(&cli.arena, "%s/nginx/nginx.conf", cli_config()->run_dir),
 		   *at;
@@ -330,7 +329,7 @@ static const char *nginx_listen(void)
 static void check_nginx(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
-	const char *listen = nginx_listen(), *colon = listen ? strrchr(listen, ':') : NULL, *host;
+	const char *listen = doctor_listen(), *colon = listen ? strrchr(listen, ':') : NULL, *host;
 	int64_t port;
 
 	if (!colon || !str_int(colon + 1, 1, 65535, &port))

@@ -19,6 +19,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+    {"audit", cmd_audit, audit_usage, "who did what; export for an archive"},
     {"check", cmd_check, "check", "whether database and store agree (reads everything)"},
     {"config", cmd_config, "config print | get KEY | sample [KEY=VALUE...]",
 	"show the settings in force, or a commented file"},

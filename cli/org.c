@@ -19,8 +19,7 @@ const char org_usage[] =
     "                        [--quota-pending N|none] [--quota-file SIZE|none]\n"
     "                        [--quota-rate N|none]";
 
-/* ---- showing one
- * ------------------------------------------------------------------------------------- */
+/* ---- showing one ---- */
 
 /* An org with its limits and what it has of them. */
 struct shown {
@@ -36,6 +35,18 @@ static const char *bytes_text(int64_t n)
 	return arena_strdup(&cli.arena, str_bytes(n, text));
 }
 
+/* A limit as it was set: "10G" where that is exact. */
+static const char *limit_text(int64_t n)
+{
+	static const char units[] = "TGMK";
+
+	for (int i = 0; units[i] && n; i++)
+		if (n % (INT64_C(1) << (40 - 10 * i)) == 0)
+			return arena_printf(
+			    &cli.arena, "%lld%c", (long long)(n >> (40 - 10 * i)), units[i]);
+	return bytes_text(n);
+}
+
 static void print_quota(const struct quota *q, const struct quota_use *u)
 {
 	const char *out = "";
@@ -43,12 +54,12 @@ static void print_quota(const struct quota *q, const struct quota_use *u)
 
 	if (q->bytes >= 0)
 		out = arena_printf(
-		    a, "%s, %s of %s stored", out, bytes_text(u->bytes), bytes_text(q->bytes));
+		    a, "%s, %s of %s stored", out, bytes_text(u->bytes), limit_text(q->bytes));
 	if (q->pending >= 0)
 		out = arena_printf(a, "%s, %lld of %lld jobs waiting", out, (long long)u->pending,
 		    (long long)q->pending);
 	if (q->file >= 0)
-		out = arena_printf(a, "%s, files up to %s", out, bytes_text(q->file));
+		out = arena_printf(a, "%s, files up to %s", out, limit_text(q->file));
 	if (q->rate >= 0)
 		out = arena_printf(a, "%s, %lld of %lld uploads this minute", out,
 		    (long long)u->rate, (long long)q->rate);
@@ -99,8 +110,7 @@ static int show(const char *name)
 	return EX_OK;
 }
 
-/* ---- verbs
- * ------------------------------------------------------------------------------------------- */
+/* ---- verbs ---- */
 
 static int list(int argc, char **argv)
 {

@@ -19,8 +19,7 @@ const char token_usage[] =
     "                             [--expires 90d|2027-01-31T00:00Z|never]\n"
     "       dropmill token revoke ID...";
 
-/* ---- list
- * -------------------------------------------------------------------------------------------- */
+/* ---- list ---- */
 
 static void put_time(struct view *v, const char *key, int64_t at)
 {
@@ -122,8 +121,7 @@ static int list(int argc, char **argv)
 	return EX_OK;
 }
 
-/* ---- create
- * ------------------------------------------------------------------------------------------ */
+/* ---- create ---- */
 
 struct wish {
 	const char *user, *name;
@@ -211,8 +209,7 @@ static int create(int argc, char **argv)
 	return make(&w);
 }
 
-/* ---- revoke
- * ------------------------------------------------------------------------------------------ */
+/* ---- revoke ---- */
 
 /* Ids are of the site: without --org the token's own org is found by asking each. */
 static enum rc revoke_one(int64_t id, struct err *err)

@@ -65,8 +65,7 @@ static int show_changed(const struct user *before, const char *text)
 	return print_one(&u);
 }
 
-/* ---- list
- * -------------------------------------------------------------------------------------------- */
+/* ---- list ---- */
 
 static const char *how_it_is(const struct user *u)
 {
@@ -113,8 +112,7 @@ static int list(int argc, char **argv)
 	return EX_OK;
 }
 
-/* ---- create
- * ------------------------------------------------------------------------------------------ */
+/* ---- create ---- */
 
 static int show_made(const char *name)
 {
@@ -175,8 +173,7 @@ static int create(int argc, char **argv)
 	return make(argv[optind], role, with_password);
 }
 
-/* ---- changes
- * ----------------------------------------------------------------------------------------- */
+/* ---- changes ---- */
 
 static int set_disabled(int argc, char **argv, bool disabled)
 {
@@ -237,30 +234,26 @@ static int set_password(int argc, char **argv)
 				    " is set; sessions have ended", NULL));
 }
 
-/* ---- links
- * ------------------------------------------------------------------------------------------- */
+/* ---- links ---- */
 
 static int print_link(const struct user *u, const char *secret)
 {
 	const char *base = cli_config()->base_url;
-	size_t len = strlen(base);
+	const char *link = arena_join(&cli.arena, base, "/login/", secret, NULL);
 	char at[CLOCK_ISO_SIZE];
 	struct view *v;
 
-	while (len && base[len - 1] == '/')
-		len--;
 	if (cli.json) {
 		v = view_obj(&cli.arena);
 		view_ref(v, "user", u->name);
-		view_ref(
-		    v, "link", arena_printf(&cli.arena, "%.*s/login/%s", (int)len, base, secret));
+		view_ref(v, "link", link);
 		view_str(v, "expires_at", clock_iso(clock_wall_ms() + LINK_MS, at));
 		cli_print_json(v);
 		return EX_OK;
 	}
-	printf("%.*s/login/%s\n", (int)len, base, secret);
+	printf("%s\n", link);
 	fflush(stdout);
-	if (!len)
+	if (!*base)
 		fprintf(stderr,
 		    "put the address of the site before it, such as http://localhost:8080; "
 		    "base_url in the configuration does that\n");
@@ -333,8 +326,7 @@ static int make_link(int argc, char **argv)
 	return print_link(&u, secret);
 }
 
-/* ---- projects
- * ---------------------------------------------------------------------------------------- */
+/* ---- projects ---- */
 
 /* Ids of projects of the user's org. */
 struct chosen {

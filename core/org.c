@@ -156,7 +156,8 @@ enum rc org_create(
 	if (rc != RC_OK)
 		return rc;
 	rc = insert_org(db, name, id, err);
-	sc.org_id = *id;
+	if (rc == RC_OK)
+		sc.org_id = *id;
 	if (rc == RC_OK)
 		rc = audit_add(db, &sc, "org.create", name, NULL, err);
 	if (rc == RC_OK)

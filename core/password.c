@@ -126,7 +126,8 @@ enum rc password_check(const char *password, const char *user_name, struct err *
 
 /* ---- places ---- */
 
-/* A descriptor that holds a place, -1: all are taken. */
+/* A descriptor that holds a place. Where there is no run directory nothing runs, and there is
+ * nobody to leave a place to: -1. */
 static enum rc take_place(const struct config *cfg, int *fd, struct err *err)
 {
 	int64_t places = cfg->web_processes / 2;
@@ -137,6 +138,8 @@ static enum rc take_place(const struct config *cfg, int *fd, struct err *err)
 	for (int64_t i = 0; i < places; i++) {
 		snprintf(path, sizeof path, "%s/hash.%d.lock", cfg->run_dir, (int)i);
 		*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
+		if (*fd < 0 && errno == ENOENT)
+			return RC_OK;
 		if (*fd < 0)
 			return err_sys(err, "cannot open \"%.150s\"", path);
 		if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
@@ -165,7 +168,8 @@ enum rc password_hash(const struct config *cfg, const char *password,
 	if (crypto_pwhash_str_alg(out, password, strlen(password), HASH_PASSES, HASH_BYTES,
 		crypto_pwhash_ALG_ARGON2ID13) != 0)
 		rc = err_set(err, RC_BUSY, "not enough memory to hash a password");
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return rc;
 }
 
@@ -187,6 +191,7 @@ enum rc password_verify(
 	if (crypto_pwhash_str_verify(hash ? hash : nobody, password, strlen(password)) != 0 ||
 	    !hash)
 		rc = err_set(err, RC_INVALID, "that is not the password");
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return rc;
 }

@@ -3,6 +3,7 @@
  */
 #include "core/project.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/audit.h"
@@ -80,17 +81,46 @@ static enum rc check_name(const char *name, struct err *err)
 	return RC_OK;
 }
 
+/* End of a transaction about the project `name`, which was called `from` before (NULL: it was not).
+ */
 static enum rc conclude(struct db *db, const struct scope *sc, const char *action, const char *name,
-    enum rc rc, struct err *err)
+    const char *from, enum rc rc, struct err *err)
 {
+	struct view *detail = NULL;
+	struct arena a;
+
 	if (rc == RC_CONFLICT && (!err || !*err->text || strstr(err->text, "UNIQUE")))
 		err_set(err, rc, "there is a project of that name already: \"%.100s\"", name);
+	arena_init(&a);
+	if (from) {
+		detail = view_obj(&a);
+		view_ref(detail, "from", from);
+	}
 	if (rc == RC_OK)
-		rc = audit_add(db, sc, action, name, NULL, err);
+		rc = audit_add(db, sc, action, name, detail, err);
+	arena_release(&a);
 	if (rc == RC_OK)
 		return db_commit_durable(db, err);
 	db_rollback(db);
 	return rc;
+}
+
+/* What a project is called, inside the transaction that changes it. */
+static enum rc name_of(struct db *db, const struct scope *sc, int64_t id,
+    char name[static PROJECT_NAME_MAX + 1], struct err *err)
+{
+	struct db_cursor cur;
+	enum rc rc = db_one(db, &cur, SQL_PROJECT_BY_ID,
+	    DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_INT(sc->limited)), err);
+
+	*name = '\0';
+	if (rc == RC_NOTFOUND)
+		return err_set(err, rc, "there is no project %lld", (long long)id);
+	if (rc != RC_OK)
+		return rc;
+	snprintf(name, PROJECT_NAME_MAX + 1, "%s", db_text(&cur, 3, NULL));
+	db_finish(&cur);
+	return RC_OK;
 }
 
 enum rc project_create(
@@ -109,36 +139,40 @@ enum rc project_create(
 		*id = db_int(&cur, 0);
 		db_finish(&cur);
 	}
-	return conclude(db, sc, "project.create", name, rc, err);
+	return conclude(db, sc, "project.create", name, NULL, rc, err);
 }
 
 enum rc project_rename(
     struct db *db, const struct scope *sc, int64_t id, const char *name, struct err *err)
 {
+	char from[PROJECT_NAME_MAX + 1];
 	enum rc rc = check_name(name, err);
 
 	if (rc == RC_OK)
 		rc = db_begin(db, err);
 	if (rc != RC_OK)
 		return rc;
-	rc = db_exec(
-	    db, SQL_PROJECT_RENAME, DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_TEXT(name)), err);
-	if (rc == RC_OK && db_changes(db) == 0)
-		rc = err_set(err, RC_NOTFOUND, "there is no project %lld", (long long)id);
-	return conclude(db, sc, "project.rename", name, rc, err);
+	rc = name_of(db, sc, id, from, err);
+	if (rc == RC_OK)
+		rc = db_exec(db, SQL_PROJECT_RENAME,
+		    DB_ARGS(DB_INT(sc->org_id), DB_INT(id), DB_TEXT(name)), err);
+	return conclude(db, sc, "project.rename", name, from, rc, err);
 }
 
 enum rc project_delete(struct db *db, const struct scope *sc, int64_t id, struct err *err)
 {
+	char name[PROJECT_NAME_MAX + 1];
 	enum rc rc = db_begin(db, err);
 
 	if (rc != RC_OK)
 		return rc;
-	rc = db_exec(db, SQL_PROJECT_DELETE, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
+	rc = name_of(db, sc, id, name, err);
+	if (rc == RC_OK)
+		rc = db_exec(db, SQL_PROJECT_DELETE, DB_ARGS(DB_INT(sc->org_id), DB_INT(id)), err);
 	if (rc == RC_OK && db_changes(db) == 0)
 		rc = err_set(err, RC_CONFLICT,
 		    "only a project without jobs can be deleted, and never the last one");
-	return conclude(db, sc, "project.delete", "", rc, err);
+	return conclude(db, sc, "project.delete", name, NULL, rc, err);
 }
 
 struct view *project_view(struct arena *a, const struct project *p)

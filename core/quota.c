@@ -137,24 +137,42 @@ static struct view *limits_view(struct arena *a, const struct quota *q)
 	return v;
 }
 
+/* What an org is called, in the arena; inside the transaction that changes it. */
+static enum rc name_of(
+    struct db *db, int64_t org_id, struct arena *a, const char **name, struct err *err)
+{
+	struct db_cursor cur;
+	enum rc rc = db_one(db, &cur, SQL_ORG_NAME, DB_ARGS(DB_INT(org_id)), err);
+
+	if (rc == RC_NOTFOUND)
+		return err_set(err, rc, "no such organisation: %lld", (long long)org_id);
+	if (rc != RC_OK)
+		return rc;
+	*name = arena_strdup(a, db_text(&cur, 0, NULL));
+	db_finish(&cur);
+	return RC_OK;
+}
+
 enum rc quota_set(
     struct db *db, const struct scope *by, int64_t org_id, const struct quota *q, struct err *err)
 {
 	struct scope sc = *by;
+	const char *name = "";
 	struct arena a;
 	enum rc rc = db_begin(db, err);
 
 	if (rc != RC_OK)
 		return rc;
 	sc.org_id = org_id;
-	rc = db_exec(db, SQL_ORG_QUOTA_SET,
-	    DB_ARGS(DB_INT(org_id), arg(q->bytes), arg(q->pending), arg(q->file), arg(q->rate)),
-	    err);
-	if (rc == RC_OK && db_changes(db) == 0)
-		rc = err_set(err, RC_NOTFOUND, "no such organisation: %lld", (long long)org_id);
 	arena_init(&a);
+	rc = name_of(db, org_id, &a, &name, err);
 	if (rc == RC_OK)
-		rc = audit_add(db, &sc, "org.quota", "", limits_view(&a, q), err);
+		rc = db_exec(db, SQL_ORG_QUOTA_SET,
+		    DB_ARGS(
+			DB_INT(org_id), arg(q->bytes), arg(q->pending), arg(q->file), arg(q->rate)),
+		    err);
+	if (rc == RC_OK)
+		rc = audit_add(db, &sc, "org.quota", name, limits_view(&a, q), err);
 	if (rc == RC_OK)
 		rc = db_commit_durable(db, err);
 	else

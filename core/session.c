@@ -413,6 +413,8 @@ enum rc token_create(struct db *db, const struct scope *by, const struct user *u
 
 	if (rc == RC_OK && (!scopes || scopes > SCOPE_ALL))
 		rc = err_set(err, RC_INVALID, "a token needs scopes: read, write, work, admin");
+	if (rc == RC_OK && u->disabled)
+		rc = err_set(err, RC_CONFLICT, "%s is disabled: enable the user first", u->name);
 	if (rc == RC_OK && expires_at && expires_at <= clock_wall_ms())
 		rc = err_set(err, RC_INVALID, "the token would have expired already");
 	if (rc == RC_OK)

@@ -76,7 +76,8 @@ struct token_info {
 	unsigned scopes;
 };
 #define TOKEN_NAME_MAX 100
-/* For user `u`; expires_at 0: never. `token` is shown once. RC_INVALID: a bad name. */
+/* For user `u`; expires_at 0: never. `token` is shown once. RC_INVALID: a bad name;
+ * RC_CONFLICT: the user is disabled. */
 enum rc token_create(struct db *db, const struct scope *by, const struct user *u, const char *name,
     unsigned scopes, int64_t expires_at, char token[static SECRET_SIZE], struct err *err);
 /* Tokens of a user, or of the whole org (user_id 0). */

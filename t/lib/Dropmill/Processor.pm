@@ -46,7 +46,7 @@ sub new {
 	my $self = bless { dir => "$dir/state", top => $dir, build => $build, as => \@as, owner => $$, pids => {},
 		wrap => $option{wrap} // [] }, $class;
 	my %config = (
-		database => 'dropmill.db', store => 'store', spool => 'spool', work => 'work', secret_key => 'secret.key', log_dir => 'log',
+		auth => 'none', database => 'dropmill.db', store => 'store', spool => 'spool', work => 'work', secret_key => 'secret.key', log_dir => 'log',
 		run_dir => 'run', jobs_dir => 'jobs.d', scripts_dir => 'scripts', tools_dir => $build,
 		templates_dir => "$top/templates", public_dir => "$top/public", workers => 4, backoff => '50ms', %{ $option{config} // {} },
 	);
