@@ -63,6 +63,14 @@ static enum rc put_site(struct app *app, const struct request *r, struct view *v
 	return rc;
 }
 
+static void put_type_texts(struct arena *a, struct view *v, const struct jobtype *t)
+{
+	const char *base = strrchr(t->file, '/');
+
+	view_ref(v, "file_name", base ? base + 1 : t->file);
+	view_ref(v, "url", arena_join(a, "/admin/types/", t->name, NULL));
+}
+
 static enum rc put_types(struct app *app, const struct request *r, struct view *v, struct err *err)
 {
 	struct view *list = view_list(r->arena);
@@ -82,7 +90,7 @@ static enum rc put_types(struct app *app, const struct request *r, struct view *
 		view_bool(one, "manual", t->manual);
 		view_put(one, "accept", view_words(t->accept, r->arena));
 		if (request_want(r) != WANT_JSON)
-			view_ref(one, "url", arena_join(r->arena, "/admin/types/", t->name, NULL));
+			put_type_texts(r->arena, one, t);
 		view_push(list, one);
 	}
 	view_put(v, "types", list);

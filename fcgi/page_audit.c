@@ -75,7 +75,7 @@ static const char *detail_text(struct arena *a, const struct view *detail)
 
 	for (size_t i = 0; (name = view_name(detail, i)); i++) {
 		const struct view *v = view_get(detail, name);
-		const char *text = view_text(v);
+		const char *text = view_type(v) == VIEW_NULL ? "none" : view_text(v);
 		struct buf json;
 
 		buf_init(&json);

@@ -80,7 +80,7 @@ static const struct input move_form_inputs[] = {
 };
 
 static const struct input admit_inputs[] = {
-    {"size", INPUT_INT, 0, INT64_MAX, .doc = "bytes of the body"},
+    {"size", INPUT_INT, 0, INT64_MAX, .doc = "bytes of the file"},
     {0},
 };
 

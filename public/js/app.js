@@ -325,6 +325,13 @@
 		history.replaceState(history.state, '', here);
 	}
 
+	document.addEventListener('change', (event) => {
+		for (const id of event.target.dataset.reveal?.split(' ') ?? []) {
+			if (byId(id))
+				byId(id).type = event.target.checked ? 'text' : 'password';
+		}
+	});
+
 	// A secret that is shown once is copied by a button, or selected where the clipboard is closed (http).
 	document.addEventListener('click', async (event) => {
 		const button = event.target.closest('button[data-copy]');
