@@ -137,7 +137,7 @@ static enum rc answer(struct app *app, struct request *r, struct response *resp,
 	response_header(resp, "Vary", "HX-Request, Accept");
 	switch (request_want(r)) {
 	case WANT_PAGE:
-		response_redirect(resp, "/");
+		response_redirect(resp, list_path(r));
 		return RC_OK;
 	case WANT_JSON:
 		return tell(r, resp, told, json, err);

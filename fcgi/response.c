@@ -12,6 +12,7 @@
 #include "core/url.h"
 #include "core/version.h"
 #include "fcgi/app.h"
+#include "fcgi/menu.h"
 
 static const struct {
 	int status;
@@ -310,6 +311,8 @@ void response_error(struct app *app, const struct request *r, struct response *r
 	if (want != WANT_JSON) {
 		view_str(v, "home_url", "/");
 		view_ref(v, "heading", heading(status));
+		if (want == WANT_PAGE)
+			menu_put(app, r, v);
 		if (response_html(app, resp, want == WANT_FRAGMENT ? FRAGMENT_ERROR : PAGE_ERROR, v,
 			&failed) != RC_OK) {
 			log_error("cannot render the error page: %s", failed.text);
