@@ -56,11 +56,19 @@ static enum rc read_ticket(struct app *app, struct request *r, const struct uplo
 	return rc;
 }
 
+/* Whether only CSV is taken: the interface of /processing_file/. */
+static bool csv_only(const struct request *r)
+{
+	return strcmp(r->route->pattern, "/processing_file") == 0;
+}
+
 /* The job type asked for, by either of its names; NULL: the file decides. */
 static const char *asked_type(const struct request *r)
 {
 	const char *type = request_text(r, "type");
 
+	if (csv_only(r))
+		return "csv-profile";
 	return type ? type : request_text(r, "job_type");
 }
 
@@ -231,6 +239,8 @@ static enum rc store_file(struct app *app, struct request *r, struct upload *up,
 	    },
 	    err);
 	close(fd);
+	if (rc == RC_INVALID && csv_only(r) && ac->type == NULL)
+		return response_fail(resp, 415, "file", err, "only CSV files are taken here");
 	if (rc == RC_INVALID)
 		return response_fail(
 		    resp, 422, ac->field, err, "%s", arena_strdup(ac->arena, err->text));

@@ -27,6 +27,9 @@ route_handler api_jobs_list, api_job_status;                    /* api_list.c */
 route_handler api_work_claim, api_work_heartbeat;               /* api_work.c */
 route_handler api_work_progress, api_work_complete;             /* api_work.c */
 route_handler api_work_fail;                                    /* api_work.c */
+route_handler page_job_detail;                                  /* page_job.c */
+route_handler page_processing_delete;                           /* page_action.c */
+route_handler api_openapi, page_docs;                           /* page_docs.c */
 route_handler page_health_live, page_health_ready;              /* page_health.c */
 route_handler page_home_show;                                      /* page_home.c */
 route_handler page_jobs_table;                                     /* page_jobs.c */

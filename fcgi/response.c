@@ -207,8 +207,15 @@ static struct view *problem(
 	view_ref(v, "title", status_text(status));
 	view_int(v, "status", status);
 	view_str(v, "detail", detail);
-	if (resp->why.field)
+	if (resp->why.field) {
+		struct view *errors = view_list(r->arena), *one = view_obj(r->arena);
+
 		view_ref(v, "field", resp->why.field);
+		view_ref(one, "field", resp->why.field);
+		view_str(one, "detail", detail);
+		view_push(errors, one);
+		view_put(v, "errors", errors);
+	}
 	if (resp->why.allowed)
 		view_put(v, "allowed", (struct view *)resp->why.allowed);
 	view_ref(v, "request_id", r->id);
