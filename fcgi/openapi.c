@@ -246,7 +246,7 @@ static struct view *operation(
 		view_str(v, "description",
 		    arena_printf(a, "For the role %s and above.", role_name(route->access)));
 	put_captures(a, parameters, route->pattern);
-	if (route->body == BODY_NONE || route->methods & METHOD_PUT)
+	if (route->body == BODY_NONE || route->body == BODY_ANY || route->methods & METHOD_PUT)
 		put_query(a, parameters, route->inputs);
 	if (route->body >= BODY_FILE)
 		view_push(parameters, ref(a, "parameters", "IdempotencyKey"));

@@ -256,6 +256,9 @@ static enum rc make_bare(
 	const char *name = request_text(r, "name");
 	enum rc rc;
 
+	/* /api/project/{project}/jobs names a type alone. */
+	if (!name && strcmp(r->segment[r->segments - 2], "api") != 0)
+		name = asked_type(r);
 	if (!name)
 		return response_fail(resp, 422, "name", err, "name is missing");
 	rc = accept_bare(ac, asked_type(r), name, err);
