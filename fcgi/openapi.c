@@ -218,13 +218,13 @@ static void put_errors(struct arena *a, struct view *responses, const struct rou
 			view_put(responses, errors[i].code, ref(a, "responses", "Problem"));
 }
 
-/* Who may: a token with the scope, or somebody who is signed in. */
-static struct view *security(struct arena *a)
+/* Who may: a token with the scope, or somebody who is signed in; an empty list is everybody. */
+static struct view *security(struct arena *a, enum role access)
 {
 	static const char *const ways[] = {"token", "session"};
 	struct view *list = view_list(a);
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2 && access > ROLE_NOBODY; i++) {
 		struct view *way = view_obj(a);
 
 		view_put(way, ways[i], view_list(a));
@@ -253,7 +253,7 @@ static struct view *operation(
 	view_put(v, "parameters", parameters);
 	if (route->body != BODY_NONE)
 		view_put(v, "requestBody", request_body(a, route));
-	view_put(v, "security", security(a));
+	view_put(v, "security", security(a, route->access));
 	put_errors(a, (struct view *)view_get(v, "responses"), route);
 	return v;
 }
