@@ -81,7 +81,7 @@ struct claim_end {
 	int64_t read_bytes, write_bytes;       /* from and to the disk; -1 */
 	const struct file *inputs;             /* id and sha256: digests that were missing */
 	size_t input_count;
-	const struct file *outputs;            /* JOB_COMPLETE: in the store already */
+	const struct file *outputs; /* JOB_COMPLETE: in the store already */
 	size_t output_count;
 };
 /* Ends the attempt and gives the token back. On a job that was cancelled meanwhile only the token

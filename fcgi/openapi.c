@@ -98,8 +98,8 @@ static struct view *schema(const struct input *in, struct arena *a, bool json)
 	bug("input '%s' has no type", in->name);
 }
 
-static struct view *parameter(struct arena *a, const char *name, const char *where,
-    const char *doc, bool required, struct view *shape)
+static struct view *parameter(struct arena *a, const char *name, const char *where, const char *doc,
+    bool required, struct view *shape)
 {
 	struct view *v = view_obj(a);
 
@@ -135,8 +135,7 @@ static void put_query(struct arena *a, struct view *list, const struct input *in
 
 /* ---- bodies ---- */
 
-static struct view *body_schema(
-    struct arena *a, const struct input *inputs, bool json, bool files)
+static struct view *body_schema(struct arena *a, const struct input *inputs, bool json, bool files)
 {
 	struct view *v = view_obj(a), *members = view_obj(a);
 
@@ -159,8 +158,7 @@ static struct view *body_schema(
 	return v;
 }
 
-static void put_content(
-    struct arena *a, struct view *content, const char *type, struct view *shape)
+static void put_content(struct arena *a, struct view *content, const char *type, struct view *shape)
 {
 	struct view *v = view_obj(a);
 
@@ -191,8 +189,8 @@ static struct view *request_body(struct arena *a, const struct route *route)
 	if (policy == BODY_FILE && route->methods & METHOD_PUT)
 		put_content(a, content, "application/octet-stream", bytes_schema(a));
 	else if (policy == BODY_FILE || policy == BODY_ANY)
-		put_content(a, content, "multipart/form-data",
-		    body_schema(a, route->inputs, false, true));
+		put_content(
+		    a, content, "multipart/form-data", body_schema(a, route->inputs, false, true));
 	view_bool(v, "required", policy == BODY_JSON || policy == BODY_FILE);
 	view_put(v, "content", content);
 	return v;

@@ -15,7 +15,6 @@ bool openapi_covers(const struct route *route);
 
 /* The whole document, in the arena. RC_INVALID: openapi.json cannot be read, lacks an operation of
  * the table, or has one that is not there. */
-enum rc openapi_view(
-    const struct config *cfg, struct arena *a, struct view **out, struct err *err);
+enum rc openapi_view(const struct config *cfg, struct arena *a, struct view **out, struct err *err);
 
 #endif

@@ -99,8 +99,8 @@ static const char *jobs_json(struct request *r, const struct accept *ac)
 }
 
 /* `jobs` of what was stored, as the interface that was asked has it. */
-static enum rc tell(struct request *r, struct response *resp, enum told told, const char *json,
-    struct err *err)
+static enum rc tell(
+    struct request *r, struct response *resp, enum told told, const char *json, struct err *err)
 {
 	struct view *made, *v = view_obj(r->arena);
 	const struct view *first;
@@ -135,8 +135,8 @@ static enum rc tell(struct request *r, struct response *resp, enum told told, co
 	return RC_OK;
 }
 
-static enum rc answer(struct app *app, struct request *r, struct response *resp,
-    enum told told, const char *json, struct err *err)
+static enum rc answer(struct app *app, struct request *r, struct response *resp, enum told told,
+    const char *json, struct err *err)
 {
 	struct view *v;
 	struct list l;
@@ -163,8 +163,8 @@ static enum rc answer(struct app *app, struct request *r, struct response *resp,
 }
 
 /* RC_NOTFOUND: it was not answered before. */
-static enum rc replay(struct app *app, struct request *r, struct response *resp,
-    enum told told, const struct ticket *t, struct err *err)
+static enum rc replay(struct app *app, struct request *r, struct response *resp, enum told told,
+    const struct ticket *t, struct err *err)
 {
 	const char *json;
 	enum rc rc =
@@ -245,7 +245,8 @@ static enum rc store_file(struct app *app, struct request *r, struct upload *up,
 		return response_fail(
 		    resp, 422, ac->field, err, "%s", arena_strdup(ac->arena, err->text));
 	if (rc == RC_BUSY)
-		return response_fail(resp, 503, NULL, err, "%s", arena_strdup(ac->arena, err->text));
+		return response_fail(
+		    resp, 503, NULL, err, "%s", arena_strdup(ac->arena, err->text));
 	return rc;
 }
 
@@ -270,8 +271,8 @@ static enum rc make_bare(
 	return rc;
 }
 
-static enum rc store_files(struct app *app, struct request *r, struct upload *up,
-    struct accept *ac, struct response *resp, struct err *err)
+static enum rc store_files(struct app *app, struct request *r, struct upload *up, struct accept *ac,
+    struct response *resp, struct err *err)
 {
 	const char *name = request_text(r, "name");
 	struct given given;
@@ -315,8 +316,8 @@ static enum rc commit(struct app *app, struct request *r, struct accept *ac, con
 	return rc;
 }
 
-static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
-    enum told told, const struct ticket *t, struct response *resp, struct err *err)
+static enum rc make_jobs(struct app *app, struct request *r, struct upload *up, enum told told,
+    const struct ticket *t, struct response *resp, struct err *err)
 {
 	const struct jobtypes *types;
 	const char *json = NULL;
@@ -369,12 +370,13 @@ static enum rc form_again(struct app *app, struct request *r, const struct uploa
 	return page_home_again(app, r, name ? jobtype_find(types, name) : NULL, &o, resp, err);
 }
 
-static enum rc create(struct app *app, struct request *r, struct response *resp,
-    enum told told, struct err *err)
+static enum rc create(
+    struct app *app, struct request *r, struct response *resp, enum told told, struct err *err)
 {
 	struct upload up = {.fd = -1};
 	struct ticket ticket;
-	enum rc rc = r->json ? upload_params(r, &up, resp, err) : upload_open(app, r, &up, resp, err);
+	enum rc rc =
+	    r->json ? upload_params(r, &up, resp, err) : upload_open(app, r, &up, resp, err);
 
 	if (rc == RC_OK)
 		rc = request_project(app, r, resp, err);

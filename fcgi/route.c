@@ -88,7 +88,7 @@ static const struct input move_form_inputs[] = {
     {0},
 };
 
-#define LEASE_INPUTS                                                                           \
+#define LEASE_INPUTS                                                                            \
 	{"lease_token", INPUT_TEXT, 32, 32, .doc = "of the claim, which gave it out"},          \
 	    {"lease_seconds", INPUT_INT, 10, 3600,                                              \
 		.doc = "until the job is given to somebody else, unless this comes again; 60"}, \
@@ -273,8 +273,7 @@ const struct route routes[] = {
     {METHOD_GET, "/jobs/{job}/files.zip", page_job_archive, ROLE_VIEWER, SCOPE_READ, BODY_NONE,
 	NULL, "download all results in one file; 202 while it is being made"},
     {METHOD_GET, "/jobs/{job}/files/in/{name}", page_file_input, ROLE_VIEWER,
-	SCOPE_READ | SCOPE_WORK, BODY_NONE,
-	NULL, "download an input"},
+	SCOPE_READ | SCOPE_WORK, BODY_NONE, NULL, "download an input"},
     {METHOD_GET, "/jobs/{job}/files/out/{path}", page_file_output, ROLE_VIEWER, SCOPE_READ,
 	BODY_NONE, NULL, "download an output"},
     {METHOD_GET, "/jobs/{job}/log", page_job_log, ROLE_VIEWER, SCOPE_READ, BODY_NONE, log_inputs,
@@ -301,8 +300,8 @@ const struct route routes[] = {
 	claim_inputs, "claim jobs to process them elsewhere"},
     {METHOD_POST, "/api/work/{job}/heartbeat", api_work_heartbeat, ROLE_MEMBER, SCOPE_WORK,
 	BODY_JSON, heartbeat_inputs, "renew the lease of a claimed job"},
-    {METHOD_POST, "/api/work/{job}/progress", api_work_progress, ROLE_MEMBER, SCOPE_WORK,
-	BODY_JSON, news_inputs, "tell how far a claimed job is, and renew its lease"},
+    {METHOD_POST, "/api/work/{job}/progress", api_work_progress, ROLE_MEMBER, SCOPE_WORK, BODY_JSON,
+	news_inputs, "tell how far a claimed job is, and renew its lease"},
     {METHOD_POST, "/api/work/{job}/complete", api_work_complete, ROLE_MEMBER, SCOPE_WORK, BODY_ANY,
 	complete_inputs, "end a claimed job well, with its results"},
     {METHOD_POST, "/api/work/{job}/fail", api_work_fail, ROLE_MEMBER, SCOPE_WORK, BODY_JSON,
