@@ -9,6 +9,7 @@
 
 #include "core/assets.h"
 #include "core/log.h"
+#include "core/str.h"
 #include "core/url.h"
 #include "core/version.h"
 #include "fcgi/app.h"
@@ -122,6 +123,7 @@ enum rc response_fail(
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
+	str_mend(err->text);
 	return RC_INVALID;
 }
 
