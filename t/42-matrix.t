@@ -233,6 +233,10 @@ my $list = $web->request(GET => '/jobs/table?limit=100', accept => 'application/
 is_deeply([grep { $_->{project_id} != $open } @{ $list->{jobs} }], [], 'a limited member lists jobs of their project alone');
 is($list->{counts}{all}, $web->sql("SELECT COUNT(*) FROM jobs WHERE doomed = 0 AND project_id = $open"), 'and counts no others');
 
+# The first project, which the first migration made, is like any other.
+$web->sql("INSERT INTO projects (org_id, name, created_at) VALUES (1, 'another', 1); DELETE FROM projects WHERE id = 1");
+is($web->request(GET => '/readyz')->{json}{database}, 'ok', 'the site does not hang on a project that may be deleted');
+
 # ---- and nothing happened ----------------------------------------------------------------------------
 for my $whose (sort keys %{ $kept{job} }) {
 	is($web->sql("SELECT j.status || COUNT(s.id) FROM jobs j JOIN job_statuses s ON s.job_id = j.id WHERE j.id = $kept{job}{$whose}[1]"),
