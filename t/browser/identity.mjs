@@ -121,7 +121,7 @@ await viewer.waitForURL('**/jobs/*');
 is(await viewer.locator('#job .acts button').count(), 0, 'nor on its page');
 
 await admin.goto(`${url}/admin/users/vera`);
-await look(admin, 'user', null);
+await look(admin, 'user', null, (page) => page.check('[value=some]'));
 await admin.click('button:text("Disable")');
 is(await admin.locator('#ask-title').innerText(), 'Disable this user?', 'what is dangerous is asked about');
 await admin.click('#ask-no');
