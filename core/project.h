@@ -29,7 +29,8 @@ enum rc project_create(
     struct db *db, const struct scope *sc, const char *name, int64_t *id, struct err *err);
 enum rc project_rename(
     struct db *db, const struct scope *sc, int64_t id, const char *name, struct err *err);
-/* Only one without jobs, and never the last. RC_CONFLICT. */
+/* Only one without jobs, and never the last: RC_CONFLICT. RC_NOTFOUND: none that the
+ * user sees. Audited. */
 enum rc project_delete(struct db *db, const struct scope *sc, int64_t id, struct err *err);
 
 struct view *project_view(struct arena *a, const struct project *p);

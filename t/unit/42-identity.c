@@ -373,7 +373,7 @@ static void projects(void **state)
 	assert_int_equal(who.scope.project_id, 0);
 	OK(project_delete(db, &north, two, &err));
 	RC(RC_CONFLICT, project_delete(db, &north, one, &err));
-	RC(RC_CONFLICT, project_delete(db, &operator_scope, one, &err));
+	RC(RC_NOTFOUND, project_delete(db, &operator_scope, one, &err));
 }
 
 static void quotas(void **state)
