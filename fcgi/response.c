@@ -278,11 +278,12 @@ static const char *login_path(const struct app *app, const struct request *r, en
 	return arena_printf(r->arena, "/login?next=%s", url_escape(r->arena, here));
 }
 
-/* A person is led to the login page; false for programs, who are told 401. */
+/* A person is led to the login page; false for programs, who are told 401: whoever wants JSON, or
+ * came with a token. */
 static bool lead_to_login(
     const struct app *app, const struct request *r, struct response *resp, enum want want)
 {
-	if (want == WANT_JSON)
+	if (want == WANT_JSON || *request_param(r, PARAM_AUTHORIZATION))
 		return false;
 	buf_clear(&resp->head);
 	buf_clear(&resp->body);

@@ -215,7 +215,7 @@ static const char *const sees_words[] = {"all", "some", NULL};
 
 static const struct input sees_inputs[] = {
     {"sees", INPUT_WORD, .words = sees_words,
-	.doc = "all projects, or some: those in the fields `project`, by id"},
+	.doc = "all projects, or some: those in the fields `project[]`, by id"},
     {0},
 };
 
