@@ -22,11 +22,11 @@ struct claim_slot {
 /* Who asks for up to `want` jobs of which types; lease_until = lease clock + lease_ms. */
 struct claim_ask {
 	int64_t worker_id; /* 0: a program elsewhere, which no host counts */
-	int64_t org_id;    /* only jobs of this org; 0: of any */
-	const char *actor; /* for the history; NULL: the processor */
 	struct claim_slot *slots;
 	size_t slot_count, want;
 	int64_t lease_ms;
+	int64_t org_id;    /* only jobs of this org; 0: of any */
+	const char *actor; /* for the history; NULL: the processor */
 };
 
 struct claim {
