@@ -40,14 +40,27 @@ static void address_key(const char *address, char out[static INET6_ADDRSTRLEN])
 	}
 }
 
+/* Of a name, no more than a user's may have, in whole characters: the database takes text alone. */
+static int name_length(const char *name)
+{
+	int len = (int)strnlen(name, USER_NAME_MAX + 1);
+
+	if (len <= USER_NAME_MAX)
+		return len;
+	for (len = USER_NAME_MAX; len && (name[len] & 0xc0) == 0x80; len--)
+		;
+	return len;
+}
+
 static void make_keys(const struct scope *sc, const char *name, struct keys *k)
 {
 	char address[INET6_ADDRSTRLEN];
+	int len = name_length(name);
 
 	address_key(sc->address ? sc->address : "", address);
-	snprintf(k->text[KEY_PAIR], sizeof k->text[0], "p %s %.64s", address, name);
+	snprintf(k->text[KEY_PAIR], sizeof k->text[0], "p %s %.*s", address, len, name);
 	snprintf(k->text[KEY_ADDRESS], sizeof k->text[0], "a %s", address);
-	snprintf(k->text[KEY_ACCOUNT], sizeof k->text[0], "u %.64s", name);
+	snprintf(k->text[KEY_ACCOUNT], sizeof k->text[0], "u %.*s", len, name);
 }
 
 /* How long one key makes its owner wait yet. */

@@ -103,11 +103,19 @@ static enum rc by_proxy(struct app *app, struct request *r, struct response *res
 	return rc;
 }
 
+/* What a browser shows to a proxy in front of us, which passes it on, is not meant for us. */
+static bool has_token(const struct request *r)
+{
+	const char *s = request_param(r, PARAM_AUTHORIZATION);
+
+	return *s && strncasecmp(s, "Basic ", 6) != 0 && strncasecmp(s, "Digest ", 7) != 0;
+}
+
 enum rc identify(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	enum rc rc = RC_OK;
 
-	if (*request_param(r, PARAM_AUTHORIZATION)) {
+	if (has_token(r)) {
 		rc = by_token(app, r, resp, err);
 	} else if (app->cfg->auth == AUTH_NONE) {
 		r->who = (struct identity){.scope = scope_local, .scopes = SCOPE_ALL};

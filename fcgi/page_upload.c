@@ -20,7 +20,8 @@
 
 #define KEY_MAX 200
 
-/* Key and hash of the request; key NULL: it carries none. */
+/* Key and hash of the request; key NULL: it carries none. A key is its user's: another of the org
+ * may not see the project in which the first answer's jobs are. */
 struct ticket {
 	const char *key;
 	char hash[65];
@@ -31,6 +32,7 @@ static enum rc read_ticket(struct app *app, struct request *r, const struct uplo
 {
 	const char *key = request_param(r, PARAM_IDEMPOTENCY_KEY),
 		   *nonce = request_text(r, "nonce");
+	long long user = r->scope.user_id;
 	enum rc rc;
 
 	t->key = NULL;
@@ -45,8 +47,8 @@ static enum rc read_ticket(struct app *app, struct request *r, const struct uplo
 			    "Idempotency-Key must be plain ASCII");
 	rc = upload_hash(app, r, up, t->hash, err);
 	if (rc == RC_OK)
-		t->key = *key ? arena_printf(r->arena, "key %s", key)
-			      : arena_printf(r->arena, "form %s %s", nonce, t->hash);
+		t->key = *key ? arena_printf(r->arena, "key %lld %s", user, key)
+			      : arena_printf(r->arena, "form %lld %s %s", user, nonce, t->hash);
 	return rc;
 }
 

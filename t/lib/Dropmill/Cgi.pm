@@ -49,6 +49,7 @@ sub on {
 }
 
 sub dir { return $_[0]{dir} }
+sub build { return $build }
 
 sub environment {
 	my ($self) = @_;
@@ -92,8 +93,9 @@ sub spawn {
 	return ($status, $text{out});
 }
 
-# Options: headers in lower case with _ for -; body; param => { raw FastCGI parameters }.
-sub request {
+# The parameters of a request, and its body. Options: headers in lower case with _ for -; body; param => { raw
+# FastCGI parameters }.
+sub parameters {
 	my ($self, $method, $uri, %option) = @_;
 	my $body = delete $option{body} // '';
 	my $param = delete $option{param} // {};
@@ -105,8 +107,20 @@ sub request {
 		if (defined $option{$name}) { $env{$key} = $option{$name} } else { delete $env{$key} }
 	}
 	$env{$_} = $param->{$_} for keys %$param;
-	my ($status, $out) = $self->spawn(\%env, $body, @{ $self->{as} // [] }, ($self->{build} // $build) . '/dropmill-web');
+	return (\%env, $body);
+}
+
+sub request {
+	my ($self, @request) = @_;
+	my ($env, $body) = $self->parameters(@request);
+	my ($status, $out) = $self->spawn($env, $body, @{ $self->{as} // [] }, ($self->{build} // $build) . '/dropmill-web');
 	die "dropmill-web: status $status: $self->{stderr}" if $status;
+	return $self->parse($out);
+}
+
+# What a handler wrote, taken apart.
+sub parse {
+	my ($self, $out) = @_;
 	my ($head, $content) = split /\r\n\r\n/, $out, 2;
 	my %answer = (headers => {}, content => $content // '', raw => $out);
 	for (split /\r\n/, $head) {
@@ -139,18 +153,24 @@ sub sql {
 
 sub publish {
 	my ($self) = @_;
-	for my $name (sort keys %types) {
-		my %definition = (
-			name => $name, title => ucfirst $name, description => "About $name", file => "$name.conf",
-			command => ['/bin/true'], requires => [], read => [], network => JSON::PP::false,
-			progress => 'percent', retry_on => ['tempfail', 'lost'], timeout_ms => 60000,
-			memory_bytes => 1 << 26, output_max_bytes => 1 << 20, keep_ms => 0, concurrency => 0,
-			%{ $types{$name} },
-		);
-		my $available = delete $definition{available} // 1;
-		my $json = JSON::PP->new->canonical->encode(\%definition) =~ s/'/''/gr;
-		$self->sql("INSERT INTO job_types VALUES ('$name', 1, 1, $available, '$json', 0);");
-	}
+	$self->publish_type($_, %{ $types{$_} }) for sort keys %types;
+	return;
+}
+
+# One type; what is not given is as most types have it.
+sub publish_type {
+	my ($self, $name, %more) = @_;
+	my %definition = (
+		name => $name, title => ucfirst $name, description => "About $name", file => "$name.conf",
+		accept => ['*'], default => JSON::PP::false, attempts => 1,
+		command => ['/bin/true'], requires => [], read => [], network => JSON::PP::false,
+		progress => 'percent', retry_on => ['tempfail', 'lost'], timeout_ms => 60000,
+		memory_bytes => 1 << 26, output_max_bytes => 1 << 20, keep_ms => 0, concurrency => 0, %more,
+	);
+	my $available = delete $definition{available} // 1;
+	my $json = JSON::PP->new->canonical->encode(\%definition) =~ s/'/''/gr;
+	$self->sql("INSERT INTO job_types VALUES ('$name', 1, 1, $available, '$json', 0);");
+	return;
 }
 
 1;
