@@ -9,9 +9,11 @@
 
 #include "core/assets.h"
 #include "core/log.h"
+#include "core/str.h"
 #include "core/url.h"
 #include "core/version.h"
 #include "fcgi/app.h"
+#include "fcgi/route.h"
 #include "fcgi/menu.h"
 
 static const struct {
@@ -123,6 +125,7 @@ enum rc response_fail(
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
+	str_mend(err->text);
 	return RC_INVALID;
 }
 
@@ -287,6 +290,12 @@ static bool lead_to_login(
 	return true;
 }
 
+/* For the log: a link's address signs somebody in. */
+static const char *shown_path(const struct request *r)
+{
+	return r->route && strstr(r->route->pattern, "{secret}") ? r->route->pattern : r->path;
+}
+
 void response_error(struct app *app, const struct request *r, struct response *resp, enum rc rc,
     const struct err *err)
 {
@@ -299,7 +308,7 @@ void response_error(struct app *app, const struct request *r, struct response *r
 
 	if (status >= 500)
 		log_error("%s: status=%d path=\"%.200s\"", err->text[0] ? err->text : rc_name(rc),
-		    status, r->path);
+		    status, shown_path(r));
 	resp->status = status;
 	resp->ref = NULL;
 	buf_clear(&resp->head);
