@@ -13,8 +13,8 @@
 #include "core/url.h"
 #include "core/version.h"
 #include "fcgi/app.h"
-#include "fcgi/route.h"
 #include "fcgi/menu.h"
+#include "fcgi/route.h"
 
 static const struct {
 	int status;
