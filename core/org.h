@@ -5,6 +5,7 @@
 #ifndef CORE_ORG_H
 #define CORE_ORG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,10 @@ enum rc org_list(struct db *db, struct arena *a, struct org **out, size_t *n, st
 /* By name; texts in the arena. RC_NOTFOUND with a sentence. */
 enum rc org_find(
     struct db *db, const char *name, struct arena *a, struct org *out, struct err *err);
+
+/* What the caller's is called (arena), and whether the caller sees more than one project of it. */
+enum rc org_of(struct db *db, const struct scope *sc, struct arena *a, const char **name,
+    bool *many_projects, struct err *err);
 
 /* Let at most `cap` of its jobs run at once, 0 to ORG_CAP_MAX, or any number (-1). What runs goes
  * on. In a transaction of its own; the caller rings the doorbell. RC_NOTFOUND with a sentence. */

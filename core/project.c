@@ -184,6 +184,6 @@ struct view *project_view(struct arena *a, const struct project *p)
 	view_ref(v, "name", p->name);
 	view_int(v, "jobs", p->jobs);
 	view_int(v, "busy", p->busy);
-	view_str(v, "created_at", clock_iso(p->created_at, iso));
+	view_str(v, "created_at", p->created_at ? clock_iso(p->created_at, iso) : NULL);
 	return v;
 }

@@ -84,7 +84,7 @@ struct view *user_view(struct arena *a, const struct user *u)
 	view_bool(v, "disabled", u->disabled);
 	view_bool(v, "limited", u->limited);
 	view_bool(v, "has_password", u->has_password);
-	view_str(v, "created_at", clock_iso(u->created_at, iso));
+	view_str(v, "created_at", u->created_at ? clock_iso(u->created_at, iso) : NULL);
 	view_str(v, "signed_in_at", u->signed_in_at ? clock_iso(u->signed_in_at, iso) : NULL);
 	return v;
 }

@@ -119,9 +119,9 @@ static enum rc check_origin(
 static enum rc check_quota(
     struct app *app, struct request *r, int64_t size, struct response *resp, struct err *err)
 {
-	bool raw = r->method == METHOD_PUT;
+	bool one = r->method != METHOD_POST;
 	const struct quota_need need = {
-	    .bytes = size > 0 ? size : 0, .largest = raw && size > 0 ? size : 0, .jobs = 1};
+	    .bytes = size > 0 ? size : 0, .largest = one && size > 0 ? size : 0, .jobs = 1};
 	enum quota_kind kind;
 	int64_t wait_s;
 	enum rc rc = quota_check(app->db, &r->scope, &need, &kind, &wait_s, err);

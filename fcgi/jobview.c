@@ -6,8 +6,9 @@
 
 #include "core/clock.h"
 #include "core/str.h"
+#include "core/url.h"
 #include "fcgi/list.h"
-#include "fcgi/warning.h"
+#include "fcgi/menu.h"
 
 static const char *const flags[JOB_STATUS_MAX] = {
     [JOB_PENDING] = "is_pending",
@@ -30,11 +31,15 @@ static const struct {
     {JOB_DELETE, "delete", "Delete", "is_delete"},
 };
 
-static void put_buttons(struct arena *a, struct view *v, const struct job *job, const char *url)
+/* Whoever may not act on a job is shown no button. */
+static void put_buttons(
+    const struct request *r, struct view *v, const struct job *job, const char *url)
 {
+	struct arena *a = r->arena;
 	struct view *list = view_list(a);
+	bool may = r->scope.role >= ROLE_MEMBER;
 
-	for (size_t i = 0; i < sizeof buttons / sizeof *buttons; i++) {
+	for (size_t i = 0; may && i < sizeof buttons / sizeof *buttons; i++) {
 		struct view *b;
 
 		if (job_next(job->status, buttons[i].action) == JOB_STATUS_MAX)
@@ -66,9 +71,19 @@ void job_view_hold(struct view *v, const struct job *job, const struct jobtypes 
 	    job->status == JOB_PENDING && !job->manual ? jobtype_hold(types, job->job_type) : NULL);
 }
 
-void job_view_page(
-    struct arena *a, struct view *v, const struct job *job, const struct jobtypes *types)
+/* The list of jobs of the same type, in the job's project. */
+static const char *type_path(const struct request *r, const struct job *job)
 {
+	const char *list = list_path(r);
+
+	return arena_join(r->arena, list, strchr(list, '?') ? "&" : "?",
+	    "type=", url_escape(r->arena, job->job_type), NULL);
+}
+
+void job_view_page(
+    const struct request *r, struct view *v, const struct job *job, const struct jobtypes *types)
+{
+	struct arena *a = r->arena;
 	const char *url = arena_join(a, "/jobs/", job->uuid, NULL);
 	bool waits = job->status == JOB_PENDING && job->run_at > job->updated_at;
 	char text[CLOCK_ISO_SIZE];
@@ -78,6 +93,7 @@ void job_view_page(
 	file_view_texts(a, view_get(v, "outputs"));
 	view_str(v, "size_text", str_bytes(job->size_bytes, text));
 	view_ref(v, "url", url);
+	view_ref(v, "type_url", type_path(r, job));
 	view_ref(v, "log_url",
 	    job->attempt && !job->manual && job->status != JOB_REMOVED
 		? arena_join(a, url, "/log", NULL)
@@ -105,7 +121,9 @@ void job_view_page(
 		view_str(v, "read_text", str_bytes(job->read_bytes, text));
 	if (job->write_bytes >= 0)
 		view_str(v, "written_text", str_bytes(job->write_bytes, text));
-	put_buttons(a, v, job, url);
+	view_bool(v, "can_move",
+	    job->manual && !job_status_final(job->status) && r->scope.role >= ROLE_MEMBER);
+	put_buttons(r, v, job, url);
 }
 
 void page_view(
@@ -113,7 +131,7 @@ void page_view(
 {
 	view_str(v, "title", title);
 	view_ref(v, "request_id", r->id);
-	warning_put(app, r, v);
+	menu_put(app, r, v);
 	if (refresh)
 		view_int(v, "refresh", refresh);
 }

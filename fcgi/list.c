@@ -140,6 +140,15 @@ static const char *with_query(struct arena *a, const char *path, const char *que
 	return *query ? arena_join(a, path, "?", query, NULL) : path;
 }
 
+const char *list_path(const struct request *r)
+{
+	bool home = r->scope.project_id == r->scope.home_project;
+
+	return home ? "/"
+		    : with_query(r->arena, "/",
+			  query_number(r->arena, "", "project", r->scope.project_id));
+}
+
 static struct view *filter_view(struct arena *a, const struct job_filter *f)
 {
 	struct view *v = view_obj(a);
@@ -288,6 +297,13 @@ static void put_page_members(
 	view_ref(v, "page_url", with_query(a, "/", l->query));
 	view_ref(v, "table_url", with_query(a, "/jobs/table", l->query));
 	view_ref(v, "tag", l->tag);
+	view_ref(v, "list_url", list_path(r));
+	view_ref(v, "list_table_url", arena_join(a, "/jobs/table", list_path(r) + 1, NULL));
+	if (r->scope.project_id == r->scope.home_project)
+		view_null(v, "project");
+	else
+		view_int(v, "project", r->scope.project_id);
+	view_bool(v, "can_upload", r->scope.role >= ROLE_MEMBER);
 	view_put(v, "tabs", tabs_view(r, f, rows->counts, rows->all));
 	view_bool(v, "is_empty", rows->page.n == 0);
 	view_bool(v, "is_fresh", rows->all == 0);
@@ -297,8 +313,9 @@ static void put_page_members(
 
 /* With what pages add, if it is for one. Rows are made like the first. */
 static struct view *rows_view(
-    struct arena *a, const struct rows *rows, const struct jobtypes *types, bool page)
+    const struct request *r, const struct rows *rows, const struct jobtypes *types, bool page)
 {
+	struct arena *a = r->arena;
 	struct view *jobs = view_list(a), *first = NULL;
 
 	for (size_t i = 0; i < rows->page.n; i++) {
@@ -306,7 +323,7 @@ static struct view *rows_view(
 
 		job_view_fill(a, job, &rows->page.jobs[i], rows->files, rows->file_count);
 		if (page)
-			job_view_page(a, job, &rows->page.jobs[i], types);
+			job_view_page(r, job, &rows->page.jobs[i], types);
 		else
 			job_view_hold(job, &rows->page.jobs[i], types);
 		view_push(jobs, job);
@@ -335,7 +352,7 @@ enum rc list_view(struct app *app, const struct request *r, struct list *l, bool
 	l->busy = false;
 	for (size_t i = 0; i < rows.page.n; i++)
 		l->busy |= !job_status_final(rows.page.jobs[i].status);
-	view_put(v, "jobs", rows_view(a, &rows, types, page));
+	view_put(v, "jobs", rows_view(r, &rows, types, page));
 	if (rows.matching < 0)
 		view_null(v, "count");
 	else

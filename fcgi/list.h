@@ -36,6 +36,9 @@ void tag_make(const struct app *app, const struct request *r, int64_t version, c
  */
 bool tag_unchanged(const struct request *r, struct response *resp, const char *tag);
 
+/* The list of the project that the request is about: "/", "/?project=7". */
+const char *list_path(const struct request *r);
+
 /* "Pending", … */
 const char *status_label(enum job_status s);
 
@@ -43,7 +46,7 @@ const char *status_label(enum job_status s);
 /* `waits_for`, which every answer has: what keeps a pending job from its turn, or null. */
 void job_view_hold(struct view *v, const struct job *job, const struct jobtypes *types);
 void job_view_page(
-    struct arena *a, struct view *v, const struct job *job, const struct jobtypes *types);
+    const struct request *r, struct view *v, const struct job *job, const struct jobtypes *types);
 
 /* Members of files that only pages need. */
 void file_view_texts(struct arena *a, const struct view *files);

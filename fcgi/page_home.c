@@ -1,6 +1,7 @@
 /*
  * GET /: the upload panel and the first page of the list.
  */
+#include "core/project.h"
 #include "core/str.h"
 #include "fcgi/list.h"
 #include "fcgi/options.h"
@@ -33,6 +34,29 @@ static struct view *types_view(
 	return list;
 }
 
+/* Where there are several projects the page says which one it shows, and leads to the others. */
+static enum rc put_projects(
+    struct app *app, const struct request *r, struct view *page, struct err *err)
+{
+	struct view *list = view_list(r->arena);
+	struct project *all;
+	size_t n;
+	enum rc rc = project_list(app->db, &r->scope, r->arena, &all, &n, err);
+
+	for (size_t i = 0; rc == RC_OK && i < n; i++) {
+		struct view *v = project_view(r->arena, &all[i]);
+		bool here = all[i].id == r->scope.project_id;
+
+		view_bool(v, "is_here", here);
+		view_ref(v, "url", arena_printf(r->arena, "/?project=%lld", (long long)all[i].id));
+		view_push(list, v);
+		if (here && n > 1)
+			view_ref(page, "project_name", all[i].name);
+	}
+	view_put(page, "projects", list);
+	return rc;
+}
+
 static enum rc answer(struct app *app, struct request *r, struct list *l,
     const struct jobtype *type, const struct options *o, struct response *resp, struct err *err)
 {
@@ -41,6 +65,8 @@ static enum rc answer(struct app *app, struct request *r, struct list *l,
 	struct view *v;
 	enum rc rc = list_view(app, r, l, true, &v, err);
 
+	if (rc == RC_OK)
+		rc = put_projects(app, r, v, err);
 	if (rc == RC_OK)
 		rc = app_types(app, &types, err);
 	if (rc != RC_OK)

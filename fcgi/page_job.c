@@ -47,7 +47,7 @@ enum rc job_row_html(struct app *app, struct request *r, struct response *resp,
 	if (rc != RC_OK)
 		return rc;
 	v = job_view(r->arena, job, files, n);
-	job_view_page(r->arena, v, job, types);
+	job_view_page(r, v, job, types);
 	view_ref(v, "page_url", "/");
 	return response_html(app, resp, FRAGMENT_ROW, v, err);
 }
@@ -85,6 +85,8 @@ static enum rc put_parameters(
 	struct jobtype type;
 	enum rc rc;
 
+	if (list_path(r)[1])
+		again = arena_join(r->arena, list_path(r), "&", again + 2, NULL);
 	if (strcmp(job->params, "{}") == 0)
 		return RC_OK;
 	rc = jobtype_load_version(app->db, job->job_type, job->type_version, r->arena, &type, err);
@@ -107,7 +109,7 @@ static enum rc put_parameters(
 	}
 	view_put(v, "parameters", list);
 	view_bool(v, "has_parameters", true);
-	view_ref(v, "again_url", again);
+	view_ref(v, "again_url", r->scope.role >= ROLE_MEMBER ? again : NULL);
 	return RC_OK;
 }
 
@@ -126,11 +128,12 @@ static enum rc answer_page(struct app *app, struct request *r, struct response *
 		rc = put_parameters(app, r, job, v, err);
 	if (rc != RC_OK)
 		return rc;
-	job_view_page(r->arena, v, job, types);
+	job_view_page(r, v, job, types);
 	view_put(page, "job", v);
 	if (lines)
 		view_put(v, "last_lines", lines);
 	view_str(page, "tag", tag);
+	view_ref(page, "list_url", list_path(r));
 	page_view(app, r, page, job->name, job_status_final(job->status) ? 0 : REFRESH_SECONDS);
 	return response_html(app, resp, PAGE_JOB, page, err);
 }
@@ -145,8 +148,11 @@ static enum rc answer_job(struct app *app, struct request *r, struct response *r
 	char tag[TAG_SIZE];
 	enum rc rc;
 
+	/* A page names who looks at it, and a browser may come to be somebody else's. */
 	tag_make(app, r, version,
-	    arena_printf(r->arena, "job %s %d %lld", log->job->uuid, (int)want, (long long)said),
+	    arena_printf(r->arena, "job %s %d %lld %lld %d", log->job->uuid, (int)want,
+		(long long)said, want == WANT_PAGE ? (long long)r->scope.user_id : 0,
+		want == WANT_PAGE && r->who.has_password),
 	    tag);
 	if (tag_unchanged(r, resp, tag))
 		return RC_OK;

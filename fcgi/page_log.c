@@ -97,7 +97,7 @@ static enum rc answer_page(struct app *app, struct request *r, struct response *
 		rc = app_types(app, &types, err);
 	if (rc != RC_OK)
 		return rc;
-	job_view_page(r->arena, job, s->job, types);
+	job_view_page(r, job, s->job, types);
 	attempts = (struct view *)view_get(job, "attempts");
 	for (size_t i = 0; i < view_len(attempts); i++) {
 		struct view *at = (struct view *)view_at(attempts, i);

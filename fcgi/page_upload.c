@@ -88,7 +88,7 @@ static enum rc answer(
 	response_header(resp, "Vary", "HX-Request, Accept");
 	switch (request_want(r)) {
 	case WANT_PAGE:
-		response_redirect(resp, "/");
+		response_redirect(resp, list_path(r));
 		return RC_OK;
 	case WANT_JSON:
 		resp->status = 201;

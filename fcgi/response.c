@@ -13,6 +13,7 @@
 #include "core/url.h"
 #include "core/version.h"
 #include "fcgi/app.h"
+#include "fcgi/menu.h"
 #include "fcgi/route.h"
 
 static const struct {
@@ -270,11 +271,12 @@ static const char *login_path(const struct app *app, const struct request *r, en
 	return arena_printf(r->arena, "/login?next=%s", url_escape(r->arena, here));
 }
 
-/* A person is led to the login page; false for programs, who are told 401. */
+/* A person is led to the login page; false for programs, who are told 401: whoever wants JSON, or
+ * came with a token. */
 static bool lead_to_login(
     const struct app *app, const struct request *r, struct response *resp, enum want want)
 {
-	if (want == WANT_JSON)
+	if (want == WANT_JSON || *request_param(r, PARAM_AUTHORIZATION))
 		return false;
 	buf_clear(&resp->head);
 	buf_clear(&resp->body);
@@ -319,6 +321,8 @@ void response_error(struct app *app, const struct request *r, struct response *r
 	if (want != WANT_JSON) {
 		view_str(v, "home_url", "/");
 		view_ref(v, "heading", heading(status));
+		if (want == WANT_PAGE)
+			menu_put(app, r, v);
 		if (response_html(app, resp, want == WANT_FRAGMENT ? FRAGMENT_ERROR : PAGE_ERROR, v,
 			&failed) != RC_OK) {
 			log_error("cannot render the error page: %s", failed.text);

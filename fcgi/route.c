@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "fcgi/form.h"
 #include "fcgi/pages.h"
 
 static const char *const orders[] = {"newest", "oldest", NULL};
@@ -79,7 +80,7 @@ static const struct input move_form_inputs[] = {
 };
 
 static const struct input admit_inputs[] = {
-    {"size", INPUT_INT, 0, INT64_MAX, .doc = "bytes of the body"},
+    {"size", INPUT_INT, 0, INT64_MAX, .doc = "bytes of the file"},
     {0},
 };
 
@@ -106,6 +107,81 @@ static const struct input log_inputs[] = {
     {"attempt", INPUT_INT, 1, INT64_MAX, .doc = "of which attempt; without it the last"},
     {"format", INPUT_WORD, .words = log_formats, .doc = "text: the whole file, to be kept"},
     {"style", INPUT_TEXT, 1, 64, .doc = "of a view: colours in which it begins, as SGR has them"},
+    {0},
+};
+
+/* ---- of the pages that manage; what a form got wrong it is told by the handler, on its page ----
+ */
+
+static const struct input done_inputs[] = {DONE_INPUT, {0}};
+
+static const struct input password_inputs[] = {
+    {"current", INPUT_TEXT, 1, 1000, .doc = "the password so far"},
+    {"password", INPUT_TEXT, 1, 1000, .doc = "the new one"},
+    {0},
+};
+
+static const char *const yes_words[] = {"yes", "no", NULL};
+static const char *const expiry_words[] = {"30d", "90d", "1y", "never", NULL};
+
+static const struct input token_inputs[] = {
+    {"name", INPUT_TEXT, 1, 1000, .doc = "for people: what uses it"},
+    {"read", INPUT_WORD, .words = yes_words, .doc = "may look"},
+    {"write", INPUT_WORD, .words = yes_words, .doc = "may upload and act on jobs"},
+    {"work", INPUT_WORD, .words = yes_words, .doc = "may take jobs and end them"},
+    {"admin", INPUT_WORD, .words = yes_words, .doc = "may all that its user may"},
+    {"expires", INPUT_WORD, .words = expiry_words, .doc = "90d without it"},
+    {0},
+};
+
+static const struct input name_inputs[] = {
+    {"name", INPUT_TEXT, 1, 1000, .doc = "what it is called"},
+    {0},
+};
+
+static const struct input users_inputs[] = {
+    {"org", INPUT_TEXT, 1, 100, .doc = "only users of this organisation, by name or id"},
+    DONE_INPUT,
+    {0},
+};
+
+static const struct input user_inputs[] = {
+    {"name", INPUT_TEXT, 1, 1000, .doc = "user name"},
+    {"role", INPUT_TEXT, 1, 20, .doc = "viewer, member, admin or operator"},
+    {"org", INPUT_TEXT, 1, 100, .doc = "organisation, by name or id; without it one's own"},
+    {0},
+};
+
+static const struct input role_inputs[] = {
+    {"role", INPUT_TEXT, 1, 20, .doc = "viewer, member, admin or operator"},
+    {0},
+};
+
+static const char *const sees_words[] = {"all", "some", NULL};
+
+static const struct input sees_inputs[] = {
+    {"sees", INPUT_WORD, .words = sees_words,
+	.doc = "all projects, or some: those in the fields `project[]`, by id"},
+    {0},
+};
+
+static const struct input limits_inputs[] = {
+    {"bytes", INPUT_TEXT, 1, 30, .doc = "stored at most, such as 10G; empty: no limit"},
+    {"file", INPUT_TEXT, 1, 30, .doc = "of one file, likewise"},
+    {"pending", INPUT_TEXT, 1, 30, .doc = "jobs that wait; empty: no limit"},
+    {"rate", INPUT_TEXT, 1, 30, .doc = "uploads a minute; empty: no limit"},
+    {"cap", INPUT_TEXT, 1, 30, .doc = "jobs that run at once; empty: no limit"},
+    {0},
+};
+
+static const struct input audit_inputs[] = {
+    {"actor", INPUT_TEXT, 1, 100, .doc = "who did it, exactly"},
+    {"action", INPUT_TEXT, 1, 60, .doc = "what: job.cancel, or all of a noun: job"},
+    {"since", INPUT_TEXT, 1, 40, .doc = "from this time on, UTC: 2026-11-22 or with T09:30Z"},
+    {"until", INPUT_TEXT, 1, 40, .doc = "before this time; a day counts to its end"},
+    {"org", INPUT_TEXT, 1, 100, .doc = "about this organisation, by name or id"},
+    {"limit", INPUT_INT, 1, 1000, .doc = "rows of a page"},
+    {"before", INPUT_INT, 1, INT64_MAX, .doc = "rows older than this one"},
     {0},
 };
 
@@ -165,6 +241,60 @@ const struct route routes[] = {
     {METHOD_POST, "/login/{secret}", page_link_use, ROLE_NOBODY, 0, BODY_FORM, NULL,
 	"sign in by a one-time link, for forms"},
     {METHOD_POST, "/logout", page_logout, ROLE_NOBODY, 0, BODY_FORM, NULL, "end the session"},
+    {METHOD_GET, "/account", page_account_show, ROLE_VIEWER, SCOPE_ADMIN, BODY_NONE, done_inputs,
+	"one's own password, sessions and tokens"},
+    {METHOD_POST, "/account/password", page_account_password, ROLE_VIEWER, SCOPE_ADMIN, BODY_FORM,
+	password_inputs, "set the password"},
+    {METHOD_POST, "/account/sessions/end", page_sessions_end, ROLE_VIEWER, SCOPE_ADMIN, BODY_FORM,
+	NULL, "end all of one's other sessions"},
+    {METHOD_POST, "/account/sessions/{id}/end", page_session_end, ROLE_VIEWER, SCOPE_ADMIN,
+	BODY_FORM, NULL, "end a session of one's own"},
+    {METHOD_POST, "/account/tokens", page_token_create, ROLE_VIEWER, SCOPE_ADMIN, BODY_FORM,
+	token_inputs, "make a token for a program; it is shown once"},
+    {METHOD_POST, "/account/tokens/{id}/revoke", page_token_revoke, ROLE_VIEWER, SCOPE_ADMIN,
+	BODY_FORM, NULL, "revoke a token"},
+    {METHOD_GET, "/projects", page_projects_show, ROLE_VIEWER, SCOPE_READ, BODY_NONE, done_inputs,
+	"the projects that one sees"},
+    {METHOD_POST, "/projects", page_project_create, ROLE_ADMIN, SCOPE_ADMIN, BODY_FORM, name_inputs,
+	"make a project"},
+    {METHOD_POST, "/projects/{project}/rename", page_project_rename, ROLE_ADMIN, SCOPE_ADMIN,
+	BODY_FORM, name_inputs, "give a project another name"},
+    {METHOD_POST, "/projects/{project}/delete", page_project_delete, ROLE_ADMIN, SCOPE_ADMIN,
+	BODY_FORM, NULL, "delete a project without jobs"},
+    {METHOD_GET, "/admin", page_admin_show, ROLE_ADMIN, SCOPE_ADMIN, BODY_NONE, done_inputs,
+	"processors, disk, queue and job types"},
+    {METHOD_GET, "/admin/types/{type}", page_type_show, ROLE_ADMIN, SCOPE_ADMIN, BODY_NONE,
+	done_inputs, "the definition of a job type"},
+    {METHOD_POST, "/admin/types/{type}/pause", page_type_pause, ROLE_OPERATOR, SCOPE_ADMIN,
+	BODY_FORM, NULL, "let nobody begin jobs of a type"},
+    {METHOD_POST, "/admin/types/{type}/resume", page_type_resume, ROLE_OPERATOR, SCOPE_ADMIN,
+	BODY_FORM, NULL, "let its jobs begin again"},
+    {METHOD_GET, "/admin/users", page_users_show, ROLE_ADMIN, SCOPE_ADMIN, BODY_NONE, users_inputs,
+	"users of the organisation; operators: of all"},
+    {METHOD_POST, "/admin/users", page_user_create, ROLE_ADMIN, SCOPE_ADMIN, BODY_FORM, user_inputs,
+	"make a user; answers with a link that signs in once"},
+    {METHOD_GET, "/admin/users/{name}", page_user_show, ROLE_ADMIN, SCOPE_ADMIN, BODY_NONE,
+	done_inputs, "one user"},
+    {METHOD_POST, "/admin/users/{name}/role", page_user_role, ROLE_ADMIN, SCOPE_ADMIN, BODY_FORM,
+	role_inputs, "give a user another role"},
+    {METHOD_POST, "/admin/users/{name}/disable", page_user_disable, ROLE_ADMIN, SCOPE_ADMIN,
+	BODY_FORM, NULL, "end a user's sessions and let none begin"},
+    {METHOD_POST, "/admin/users/{name}/enable", page_user_enable, ROLE_ADMIN, SCOPE_ADMIN,
+	BODY_FORM, NULL, "let a user in again"},
+    {METHOD_POST, "/admin/users/{name}/link", page_user_link, ROLE_ADMIN, SCOPE_ADMIN, BODY_FORM,
+	NULL, "make a link that signs a user in once"},
+    {METHOD_POST, "/admin/users/{name}/projects", page_user_limit, ROLE_ADMIN, SCOPE_ADMIN,
+	BODY_FORM, sees_inputs, "let a user see all projects, or some"},
+    {METHOD_GET, "/admin/orgs", page_orgs_show, ROLE_OPERATOR, SCOPE_ADMIN, BODY_NONE, done_inputs,
+	"organisations with their limits and use"},
+    {METHOD_POST, "/admin/orgs", page_org_create, ROLE_OPERATOR, SCOPE_ADMIN, BODY_FORM,
+	name_inputs, "make an organisation"},
+    {METHOD_GET, "/admin/orgs/{org}", page_org_show, ROLE_OPERATOR, SCOPE_ADMIN, BODY_NONE,
+	done_inputs, "one organisation"},
+    {METHOD_POST, "/admin/orgs/{org}/limits", page_org_limits, ROLE_OPERATOR, SCOPE_ADMIN,
+	BODY_FORM, limits_inputs, "what an organisation may have"},
+    {METHOD_GET, "/admin/audit", page_audit_show, ROLE_ADMIN, SCOPE_ADMIN, BODY_NONE, audit_inputs,
+	"who did what"},
     {METHOD_GET, "/healthz", page_health_live, ROLE_NOBODY, 0, BODY_NONE, NULL,
 	"whether this process answers"},
     {METHOD_GET, "/readyz", page_health_ready, ROLE_NOBODY, 0, BODY_NONE, NULL,

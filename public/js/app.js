@@ -8,6 +8,7 @@
 	const byId = (id) => document.getElementById(id);
 	const root = document.documentElement;
 	const live = () => byId('jobs') || byId('job');
+	const list = () => document.querySelector('#job .path a')?.href || '/'; // that a job's page came from
 
 	// ---- times ----------------------------------------------------------------------------------
 	// <time> says "3m ago", its tooltip the full time in the viewer's zone. class="since" counts up,
@@ -122,7 +123,7 @@
 		else
 			answered(headers.get('HX-PTag'));
 		if (status === 404 && ctx.sourceElement.id === 'job')
-			location.assign('/'); // this page's job has been deleted
+			location.assign(list()); // this page's job has been deleted
 		if (status >= 400 && !ctx.hx.retarget) {
 			ctx.hx.reswap = 'none'; // not our words: nginx's, with nobody behind it
 			if (ctx.request.method === 'POST')
@@ -138,7 +139,7 @@
 
 	function acted(ctx) {
 		if (ctx.response.status === 200 && ctx.sourceElement.matches('#job .delete'))
-			location.assign('/');
+			location.assign(list());
 		else
 			setTimeout(refresh); // the counts have changed; or the row is no longer what it seemed
 	}
@@ -215,28 +216,36 @@
 		}
 	}
 
-	// ---- asking before a deletion ---------------------------------------------------------------
-	function ask(name) {
+	// ---- asking before what cannot be undone ------------------------------------------------------
+	// The dialog as it comes asks about the deletion of a job; data-ask of another button has its own words:
+	// the question, data-ask-what the consequence, and the button's own label is the answer.
+	const job = { title: byId('ask-title').textContent, what: byId('ask-what').textContent };
+	function ask(button) {
 		const dialog = byId('ask');
-		byId('ask-name').textContent = name;
+		const { ask: title, askWhat } = button.dataset;
+		const name = byId(button.getAttribute('aria-describedby'))?.textContent.trim();
+		byId('ask-title').textContent = title ?? job.title;
+		byId('ask-name').textContent = name || 'The job';
+		byId('ask-what').textContent = title ? askWhat : job.what;
+		byId('ask-no').textContent = title ? 'Cancel' : 'Keep';
+		byId('ask-yes').textContent = title ? button.textContent.trim() : 'Delete';
 		dialog.returnValue = '';
 		dialog.showModal();
 		return new Promise((resolve) => {
-			dialog.addEventListener('close', () => resolve(dialog.returnValue === 'delete'), { once: true });
+			dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
 		});
 	}
 
 	let sure = null; // the button whose question has been answered with yes
 	document.addEventListener('click', async (event) => {
-		const button = event.target.closest('button.delete');
+		const button = event.target.closest('button.delete, button[data-ask]');
 		if (!button || button === sure) {
 			sure = null;
 			return;
 		}
 		event.preventDefault();
 		event.stopImmediatePropagation();
-		const name = byId(button.getAttribute('aria-describedby'))?.textContent.trim();
-		if (await ask(name || 'The job')) {
+		if (await ask(button)) {
 			sure = button;
 			button.click();
 		}
@@ -294,6 +303,50 @@
 		clearTimeout(fade);
 		fade = setTimeout(() => messages.replaceChildren(), 12000);
 	}).observe(messages, { childList: true });
+
+	// ---- menus and forms ------------------------------------------------------------------------
+	// A menu closes when something else is clicked, or by Escape, which gives the focus back.
+	document.addEventListener('click', (event) => {
+		for (const menu of document.querySelectorAll('details.menu[open]'))
+			menu.open = menu.contains(event.target);
+	});
+	document.addEventListener('keydown', (event) => {
+		const menu = event.key === 'Escape' && document.querySelector('details.menu[open]');
+		if (menu) {
+			menu.open = false;
+			menu.querySelector('summary').focus();
+		}
+	});
+
+	// What has been done is said once: another visit to the address is no news.
+	if (byId('done')) {
+		const here = new URL(location.href);
+		here.searchParams.delete('done');
+		history.replaceState(history.state, '', here);
+	}
+
+	document.addEventListener('change', (event) => {
+		for (const id of event.target.dataset.reveal?.split(' ') ?? []) {
+			if (byId(id))
+				byId(id).type = event.target.checked ? 'text' : 'password';
+		}
+	});
+
+	// A secret that is shown once is copied by a button, or selected where the clipboard is closed (http).
+	document.addEventListener('click', async (event) => {
+		const button = event.target.closest('button[data-copy]');
+		if (!button)
+			return;
+		const field = byId(button.dataset.copy);
+		field.select();
+		try {
+			await navigator.clipboard.writeText(field.value);
+		} catch {
+			if (!document.execCommand('copy'))
+				return;
+		}
+		button.querySelector('span').textContent = 'Copied';
+	});
 
 	// ---- colours --------------------------------------------------------------------------------
 	const themes = ['system', 'light', 'dark'];

@@ -5,6 +5,9 @@
 // options as they are at that moment; a type that takes many has all that wait in one. The server swaps
 // the options in (app.js and htmx), says what is wrong with one, and that stands beside its field.
 //
+// A refusal ends a request whose body is still on its way, and a browser may then see no answer but a broken
+// connection. So the first of a batch, and whatever is large, asks for admission before it is sent.
+//
 // Every file has one Idempotency-Key for all its attempts, so a retry after a broken connection never
 // makes a second job.
 //
@@ -17,11 +20,13 @@
 	if (!form)
 		return;
 	const AT_ONCE = 3;
+	const ASK_ABOVE = 256 * 1024; // bytes: a smaller body has arrived before anybody refuses it
 	const limit = Number(form.dataset.limit) || Infinity;
 	const too_large = `larger than ${form.dataset.limitText}, the most this server takes`;
 	// { files, size, type, options, key, state, sent, row, xhr }; state: held waiting sending done failed refused
 	const items = [];
 	const all = (...states) => items.filter((item) => states.includes(item.state));
+	let leaving = false; // for the login page: nobody is asked whether to
 	const busy = () => all('waiting', 'sending').length > 0;
 
 	// The options of the chosen type, as the server made them.
@@ -55,20 +60,20 @@
 	}
 
 	// Why it was not taken: the server's own sentence where it sent one.
-	function refusal(xhr) {
+	function refusal({ status, text }) {
 		try {
-			const problem = JSON.parse(xhr.responseText);
+			const problem = JSON.parse(text);
 			if (problem.detail)
 				return problem.detail;
 		} catch {
 			// not JSON: an answer of something in between
 		}
-		switch (xhr.status) {
+		switch (status) {
 		case 0: return 'the connection broke';
 		case 413: return too_large;
 		case 429: return 'too many uploads at once; try again in a moment';
 		case 507: return 'the server has no room left';
-		default: return `the server answered ${xhr.status}`;
+		default: return `the server answered ${status}`;
 		}
 	}
 
@@ -76,6 +81,8 @@
 	// A copy of what is filled in, with the type in front.
 	function filled_in() {
 		const data = [['type', panel().dataset.type]];
+		if (form.elements.project)
+			data.push(['project', form.elements.project.value]);
 		const at = new Date(byId('run_at').value);
 		if (byId('priority').value)
 			data.push(['priority', byId('priority').value]);
@@ -289,7 +296,32 @@
 		return data;
 	}
 
-	function send(item) {
+	// Null: it would be taken; else the answer that it would get. Of several files in one the largest counts.
+	async function admission(item) {
+		const largest = Math.max(...item.files.map((file) => file.size));
+		try {
+			const answer = await fetch(`/jobs/admit?size=${largest}`, { headers: { Accept: 'application/json' }, cache: 'no-store' });
+			return answer.ok ? null : { status: answer.status, text: await answer.text() };
+		} catch {
+			return { status: 0, text: '' };
+		}
+	}
+
+	async function send(item) {
+		const ask = item.size > ASK_ABOVE || all('sending').length === 0;
+		turn(item, 'sending', size(item.size));
+		const refused = ask && await admission(item);
+		if (!items.includes(item))
+			return; // cancelled meanwhile
+		if (refused) {
+			fail(item, refused);
+			next();
+		} else {
+			transfer(item);
+		}
+	}
+
+	function transfer(item) {
 		const xhr = new XMLHttpRequest();
 		const body = open(item, xhr);
 		xhr.setRequestHeader('Accept', 'application/json');
@@ -304,21 +336,24 @@
 			if (xhr.status === 200 || xhr.status === 201)
 				done(item);
 			else
-				fail(item, xhr);
+				fail(item, { status: xhr.status, text: xhr.responseText });
 			next();
 		};
 		item.xhr = xhr;
-		turn(item, 'sending', size(item.size));
 		xhr.send(body);
 	}
 
-	function fail(item, xhr) {
-		const sentence = refusal(xhr);
+	function fail(item, answer) {
+		const sentence = refusal(answer);
 		turn(item, 'failed', sentence);
-		if (xhr.status === 422) {
+		if (answer.status === 401 && form.dataset.login !== undefined) { // the session is over
+			leaving = true;
+			location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+		}
+		if (answer.status === 422) {
 			item.key = key(); // nothing was made, and the next attempt says something else
 			if (item.type === panel().dataset.type)
-				blame(JSON.parse(xhr.responseText).field, sentence);
+				blame(JSON.parse(answer.text).field, sentence);
 		}
 	}
 
@@ -397,7 +432,7 @@
 
 	byId('stop-all').addEventListener('click', clear);
 	byId('again-all').addEventListener('click', () => all('failed').forEach(again));
-	addEventListener('beforeunload', (event) => busy() && event.preventDefault());
+	addEventListener('beforeunload', (event) => busy() && !leaving && event.preventDefault());
 
 	// ---- where files come from ------------------------------------------------------------------
 	byId('files').required = false; // they wait in the queue

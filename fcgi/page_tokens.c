@@ -1,0 +1,118 @@
+/*
+ * Tokens on the page of the account: what a program signs in with. Each is shown once, in the
+ * answer to the form that made it.
+ */
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/session.h"
+#include "core/str.h"
+#include "fcgi/account.h"
+#include "fcgi/pages.h"
+
+#define DAY_MS INT64_C(86400000)
+
+static struct view *token_view(struct arena *a, const struct token_info *t)
+{
+	struct view *v = view_obj(a);
+	char iso[CLOCK_ISO_SIZE];
+
+	view_int(v, "id", t->id);
+	view_ref(v, "name", t->name);
+	view_ref(v, "scopes", scopes_text(t->scopes, a));
+	view_str(v, "created_at", clock_iso(t->created_at, iso));
+	view_str(v, "expires_at", t->expires_at ? clock_iso(t->expires_at, iso) : NULL);
+	view_str(v, "used_at", t->used_at ? clock_iso(t->used_at, iso) : NULL);
+	view_bool(v, "is_expired", t->expires_at && t->expires_at <= clock_wall_ms());
+	return v;
+}
+
+enum rc tokens_put(struct app *app, const struct request *r, struct view *v, struct err *err)
+{
+	struct view *list = view_list(r->arena);
+	struct token_info *all;
+	size_t n;
+	enum rc rc =
+	    token_list(app->db, r->scope.org_id, r->scope.user_id, r->arena, &all, &n, err);
+
+	for (size_t i = 0; rc == RC_OK && i < n; i++)
+		view_push(list, token_view(r->arena, &all[i]));
+	view_put(v, "tokens", list);
+	return rc;
+}
+
+/* In the order of the words of the input `expires`. */
+static const int64_t days[] = {30, 90, 365, 0};
+
+static enum rc create(struct app *app, struct request *r, struct token_info *t,
+    char token[static SECRET_SIZE], const char **field, struct err *err)
+{
+	int64_t d = days[request_int(r, "expires", 1)];
+	struct user user;
+	enum rc rc;
+
+	*t = (struct token_info){
+	    .name = request_text(r, "name") ? request_text(r, "name") : "",
+	    .scopes = (form_checked(r, "read") ? SCOPE_READ : 0) |
+		      (form_checked(r, "write") ? SCOPE_WRITE : 0) |
+		      (form_checked(r, "work") ? SCOPE_WORK : 0) |
+		      (form_checked(r, "admin") ? SCOPE_ADMIN : 0),
+	    .expires_at = d ? clock_wall_ms() + d * DAY_MS : 0,
+	};
+	*field = "scopes";
+	if (!t->scopes)
+		return err_set(err, RC_INVALID, "choose what the token may do");
+	if ((t->scopes & SCOPE_ADMIN) && r->scope.role < ROLE_ADMIN)
+		return err_set(err, RC_INVALID, "a token to manage with is for admins");
+	*field = "name";
+	rc = user_find(app->db, r->scope.org_id, r->scope.user_name, r->arena, &user, err);
+	if (rc == RC_OK)
+		rc = token_create(
+		    app->db, &r->scope, &user, t->name, t->scopes, t->expires_at, token, err);
+	return rc;
+}
+
+enum rc page_token_create(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	struct view *fresh = view_obj(r->arena), *answer = view_obj(r->arena);
+	struct fault fault = {0};
+	char token[SECRET_SIZE], iso[CLOCK_ISO_SIZE];
+	struct token_info t = {0};
+	const char *field = NULL;
+	enum rc rc = account_check(app, resp, err);
+
+	if (rc == RC_OK)
+		rc = create(app, r, &t, token, &field, err);
+	if (fault_take(r, resp, field, &rc, err, &fault))
+		return account_page(app, r, resp, &fault, NULL, err);
+	if (rc != RC_OK)
+		return rc;
+	view_ref(fresh, "name", t.name);
+	view_ref(fresh, "scopes", scopes_text(t.scopes, r->arena));
+	view_str(fresh, "expires_at", t.expires_at ? clock_iso(t.expires_at, iso) : NULL);
+	view_str(fresh, "token", token);
+	resp->status = 201;
+	response_header(resp, "Vary", "HX-Request, Accept");
+	if (request_want(r) != WANT_JSON)
+		return account_page(app, r, resp, NULL, fresh, err);
+	view_put(answer, "token", fresh);
+	response_json(resp, answer);
+	return RC_OK;
+}
+
+enum rc page_token_revoke(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	const char *key = request_capture(r, "id");
+	enum rc rc = account_check(app, resp, err);
+	int64_t id;
+
+	if (rc == RC_OK && !str_int(key, 1, INT64_MAX, &id))
+		rc = err_set(err, RC_NOTFOUND, "no such token: \"%.40s\"", key);
+	if (rc == RC_OK)
+		rc = token_revoke(app->db, &r->scope, r->scope.user_id, id, err);
+	if (rc == RC_OK)
+		done_answer(r, resp, "/account", "token");
+	return rc;
+}
