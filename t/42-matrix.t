@@ -88,6 +88,19 @@ my %thing = (
 			hidden => $whose eq 'limited' ? $keep->('hidden') : [],
 		};
 	},
+	project => sub {
+		my ($row, $whose) = @_;
+		my ($own, $other) = $whose eq 'theirs' ? qw(theirs ours) : qw(ours theirs);
+		return { own => [0], make => sub { $people->project($org{$own}, 'made ' . $made++) },
+			none => ['none', 999_999, 0, -1, "1'"], foreign => [$people->default_project($org{$other})] };
+	},
+	name => sub { # a user; an operator manages those of every organisation
+		my ($row, $whose, $rank) = @_;
+		my ($own, $other) = $whose eq 'theirs' ? qw(theirs ours) : qw(ours theirs);
+		my $make = sub { my $name = 'made' . $made++; $people->user($name, org => $org{ $_[0] }, role => 'member'); return $name };
+		return { own => [0], make => sub { $make->($own) }, none => ['nobody', 'no-one', 7, "1'"],
+			foreign => $rank == 4 ? [] : [$kept{user}{$other} //= $make->($other)] };
+	},
 );
 
 # ---- what each route is, and answers -----------------------------------------------------------------
@@ -125,6 +138,31 @@ my %row = (
 		send => { content_type => 'application/json', body => '{"status":"processing"}' } },
 	'DELETE /api/jobs/{job}' => { access => 'member', scope => 'write', ok => 204, fresh => \&upload },
 	'GET /api/jobs/{job}/statuses' => { access => 'viewer', scope => 'read', ok => 200 },
+	'GET /account' => { access => 'viewer', scope => 'admin', ok => 200 },
+	'POST /account/password' => { access => 'viewer', scope => 'admin', ok => sub { my ($rank, $how) = @_; return $how->{cookie} ? 422 : 409 } },
+	'POST /account/sessions/end' => { access => 'viewer', scope => 'admin', ok => 204, ends_session => 1 },
+	'POST /account/sessions/{id}/end' => { access => 'viewer', scope => 'admin', ok => 404, fill => { id => 999_999 } },
+	'POST /account/tokens' => { access => 'viewer', scope => 'admin', ok => 201, send => { content_type => $form, body => 'name=x&read=yes' } },
+	'POST /account/tokens/{id}/revoke' => { access => 'viewer', scope => 'admin', ok => 404, fill => { id => 999_999 } },
+	'GET /projects' => { access => 'viewer', scope => 'read', ok => 200 },
+	'POST /projects' => { access => 'admin', scope => 'admin', ok => 422, send => { content_type => $form, body => 'name=7' } },
+	'POST /projects/{project}/rename' => { access => 'admin', scope => 'admin', ok => 422, send => { content_type => $form, body => 'name=7' } },
+	'POST /projects/{project}/delete' => { access => 'admin', scope => 'admin', ok => 204 },
+	'GET /admin' => { access => 'admin', scope => 'admin', ok => 200 },
+	'GET /admin/types/{type}' => { access => 'admin', scope => 'admin', ok => 200, fill => { type => 'inspect' } },
+	'POST /admin/types/{type}/pause' => { access => 'operator', scope => 'admin', ok => 204, fill => { type => 'csv-profile' } },
+	'POST /admin/types/{type}/resume' => { access => 'operator', scope => 'admin', ok => 204, fill => { type => 'csv-profile' } },
+	'GET /admin/users' => { access => 'admin', scope => 'admin', ok => 200 },
+	'POST /admin/users' => { access => 'admin', scope => 'admin', ok => 422, send => { content_type => $form, body => 'name=No&role=member' } },
+	'GET /admin/users/{name}' => { access => 'admin', scope => 'admin', ok => 200 },
+	'POST /admin/users/{name}/role' => { access => 'admin', scope => 'admin', ok => 204, send => { content_type => $form, body => 'role=viewer' } },
+	(map { ("POST /admin/users/{name}/$_" => { access => 'admin', scope => 'admin', ok => 204 }) } qw(disable enable projects)),
+	'POST /admin/users/{name}/link' => { access => 'admin', scope => 'admin', ok => 201 },
+	'GET /admin/orgs' => { access => 'operator', scope => 'admin', ok => 200 },
+	'POST /admin/orgs' => { access => 'operator', scope => 'admin', ok => 422, send => { content_type => $form, body => 'name=a%2Fb' } },
+	'GET /admin/orgs/{org}' => { access => 'operator', scope => 'admin', ok => 200, fill => { org => 1 } },
+	'POST /admin/orgs/{org}/limits' => { access => 'operator', scope => 'admin', ok => 204, fill => { org => 1 } },
+	'GET /admin/audit' => { access => 'admin', scope => 'admin', ok => 200 },
 	'GET /login' => { access => 'public', ok => sub { my ($rank, $how) = @_; return $how->{cookie} && ($rank > 0 || $rank == -3) ? 303 : 200 } },
 	'POST /login' => { access => 'public', ok => 401 }, # nobody's name and no password
 	'GET /login/{secret}' => { access => 'public', ok => 404, fill => { secret => 'made-up' } },
@@ -185,7 +223,7 @@ for my $name (sort grep { $known{$_} } keys %row) {
 		my $refused = refusal($rank, $row, $method);
 		my $ok = $refused // (ref $row->{ok} ? $row->{ok}->($rank, \%how) : $row->{ok});
 		my (@want, @got, %said);
-		my $thing = $kind ? $thing{$kind}->($row, $org // 'ours') : { own => [''], make => sub { '' } };
+		my $thing = $kind ? $thing{$kind}->($row, $org // 'ours', $rank) : { own => [''], make => sub { '' } };
 		for my $which (defined $refused ? $thing->{own}[0] : @{ $thing->{own} }) {
 			my $key = defined $refused && $kind && $row->{fresh} ? $thing->{foreign}[0] : $thing->{make}->($which);
 			push @got, ask($name, $row, \%how, $key)->{status};

@@ -13,7 +13,7 @@ use Test::More;
 our $web = Dropmill::Pool->new(config => { auth => 'password' });
 my $people = Dropmill::People->new($web);
 my $org = $people->org('acme');
-$people->user('mary', org => $org, role => 'admin', password => 1);
+$people->user('mary', org => $org, role => 'operator', password => 1);
 my $form = 'application/x-www-form-urlencoded';
 my $good = 'user=mary&password=' . Dropmill::People::PASSWORD =~ s/ /+/gr;
 my $made = 0;
@@ -27,7 +27,8 @@ sub job {
 }
 my $ended = "status = 'failed', ready = 0, completed_at = 1";
 
-# The route => what makes the address (and a body), the action, and what it is done to ($_[0]: the id of the job).
+# The route => what makes the address (and a body, and an id), the action, what it is done to ($_[0]: the id), the detail,
+# by what alone (undef: session or token), how many rows if it is two acts, whose data it is about.
 my $of_job = sub { return "job $_[0]" };
 my %row = (
 	'POST /jobs' => [sub { ('/jobs', { content_type => 'multipart/form-data; boundary=x', body => join('', map { "--x\r\nContent-Disposition: form-data; name=\"files\"; filename=\"$_\"\r\n\r\nc\r\n" } qw(a b c)) . "--x--\r\n" }) },
@@ -47,6 +48,31 @@ my %row = (
 	'GET /login/{secret}' => [sub { ('/login/' . $people->link('mary'), { cookie => undef, authorization => undef, sec_fetch_site => 'none' }) }, 'session.begin', sub { 'mary' }, undef, 'link'],
 	'POST /logout' => [sub { ('/logout', { cookie => 'dropmill=' . $people->session('mary'), authorization => undef }) }, 'session.end', sub { 'mary' }, undef, 'session'],
 );
+# A user, project, organisation that is there for one question.
+sub form { return { content_type => $form, body => $_[0] } }
+sub user { my $name = 'user' . ++$made; $people->user($name, org => $org, @_); return $name }
+sub project { my $name = 'project' . ++$made; return ($people->project($org, $name), $name) }
+my $of_user = sub { return $_[0] };
+%row = (%row,
+	'POST /account/password' => [sub { ('/account/password', form('current=' . ($good =~ s/.*password=//r) . '&password=another+7+good+words')) }, 'user.password', sub { 'mary' }, {}, 'session', 2], # and the session that goes on in a new one
+	'POST /account/sessions/end' => [sub { ('/account/sessions/end', {}) }, 'session.end-others', sub { 'mary' }, {}, 'session'],
+	'POST /account/sessions/{id}/end' => [sub { $people->session('mary'); ('/account/sessions/' . $web->sql('SELECT MAX(id) FROM sessions') . '/end', {}) }, 'session.end', sub { 'mary' }, {}, 'session'],
+	'POST /account/tokens' => [sub { ('/account/tokens', form('name=new&read=yes')) }, 'token.create', sub { 'new' }, { user => 'mary', scopes => 'read' }, 'session'],
+	'POST /account/tokens/{id}/revoke' => [sub { $people->token('mary', 'read', name => 'old'); ('/account/tokens/' . $web->sql('SELECT MAX(id) FROM tokens') . '/revoke', {}) }, 'token.revoke', sub { 'old' }, { user => 'mary' }, 'session'],
+	'POST /projects' => [sub { my $name = 'new' . ++$made; ('/projects', form("name=$name"), $name) }, 'project.create', $of_user],
+	'POST /projects/{project}/rename' => [sub { my ($id) = project(); my $name = 'renamed' . ++$made; ("/projects/$id/rename", form("name=$name"), $name) }, 'project.rename', $of_user, undef],
+	'POST /projects/{project}/delete' => [sub { my ($id, $name) = project(); ("/projects/$id/delete", {}, $name) }, 'project.delete', $of_user],
+	'POST /admin/types/{type}/pause' => [sub { $web->sql('DELETE FROM type_pauses'); ('/admin/types/inspect/pause', {}) }, 'type.pause', sub { 'inspect' }, undef, undef, undef, sub { 0 }],
+	'POST /admin/types/{type}/resume' => [sub { $web->sql("INSERT OR IGNORE INTO type_pauses VALUES ('inspect', 'x', 1)"); ('/admin/types/inspect/resume', {}) }, 'type.resume', sub { 'inspect' }, undef, undef, undef, sub { 0 }],
+	'POST /admin/users' => [sub { my $name = 'made' . ++$made; ('/admin/users', form("name=$name&role=viewer"), $name) }, 'user.create', $of_user, { role => 'viewer' }, undef, 2], # and a link
+	'POST /admin/users/{name}/role' => [sub { my $name = user(); ("/admin/users/$name/role", form('role=viewer'), $name) }, 'user.role', $of_user, { from => 'member', to => 'viewer' }],
+	'POST /admin/users/{name}/disable' => [sub { my $name = user(); ("/admin/users/$name/disable", {}, $name) }, 'user.disable', $of_user],
+	'POST /admin/users/{name}/enable' => [sub { my $name = user(disabled => 1); ("/admin/users/$name/enable", {}, $name) }, 'user.enable', $of_user],
+	'POST /admin/users/{name}/link' => [sub { my $name = user(); ("/admin/users/$name/link", {}, $name) }, 'user.link', $of_user],
+	'POST /admin/users/{name}/projects' => [sub { my $name = user(); ("/admin/users/$name/projects", form('sees=some&project[]=' . $people->default_project($org)), $name) }, 'user.projects', $of_user, undef],
+	'POST /admin/orgs' => [sub { my $name = 'org' . ++$made; ('/admin/orgs', form("name=$name"), $name) }, 'org.create', $of_user, undef, undef, undef, sub { $web->sql("SELECT id FROM orgs WHERE name = '$_[0]'") }],
+	'POST /admin/orgs/{org}/limits' => [sub { ("/admin/orgs/$org/limits", form('bytes=&file=&pending=&rate=1000&cap=')) }, 'org.quota', sub { 'acme' }],
+);
 # Those that change nothing that is anybody's.
 my %changes_nothing = ();
 
@@ -58,7 +84,7 @@ for (split /\n/, $web->run(Dropmill::Cgi::build() . '/dropmill-web', '--routes')
 }
 
 sub rows { return $web->sql('SELECT COUNT(*) FROM audit') }
-sub last_row { my @row = split /\x1f/, $web->sql("SELECT org_id || x'1f' || COALESCE(user_id, 0) || x'1f' || actor || x'1f' || via || x'1f' || address || x'1f' || request || x'1f' || action || x'1f' || object || x'1f' || detail FROM audit ORDER BY id DESC LIMIT 1"), -1; return @row }
+sub last_row { my @row = split /\x1f/, $web->sql("SELECT org_id || x'1f' || COALESCE(user_id, 0) || x'1f' || actor || x'1f' || via || x'1f' || address || x'1f' || request || x'1f' || action || x'1f' || object || x'1f' || detail FROM audit " . ($_[0] // '') . ' ORDER BY id DESC LIMIT 1'), -1; return @row }
 
 my $requests = 0;
 # Ask, and say what is new in the log.
@@ -73,18 +99,20 @@ sub act {
 }
 
 my $mary = $people->id('mary');
-my $token = $people->token('mary', 'write', name => 'ci');
+my $token = $people->token('mary', 'admin', name => 'ci');
 for my $name (sort keys %row) {
-	my (undef, $action, $object, $detail, $fixed) = @{ $row{$name} };
-	for my $by (['session', $people->as('mary')], ['token ci', $people->with($token)]) {
-		my ($via, %how) = @$by;
+	my (undef, $action, $object, $detail, $fixed, $rows, $about) = @{ $row{$name} };
+	for my $via ('session', 'token ci') {
+		my %how = $via eq 'session' ? $people->as('mary') : $people->with($token);
 		next if $fixed && $via ne 'session';
 		my ($answer, $new, $request, $id) = act($name, %how);
 		like($answer->{status}, qr/^[23]0/, "$name by $via") or diag $answer->{raw};
-		is($new, 1, 'leaves one row');
-		my @row = last_row();
-		is_deeply([@row[0 .. 7]], [$org, $mary, 'mary', $fixed // $via, '192.0.2.44', $request, $action, $object->($id)], 'which says it all');
-		is_deeply(decode_json($row[8]), $detail // {}, 'and what else there is');
+		is($new, $rows // 1, 'leaves one row');
+		my @row = last_row($rows ? "WHERE action = '$action'" : '');
+		$people->forget if $action eq 'user.password';
+		$web->sql('UPDATE users SET password = ' . Dropmill::People::quoted(Dropmill::People::HASH) . " WHERE name = 'mary'") if $action eq 'user.password';
+		is_deeply([@row[0 .. 7]], [$about ? $about->($id) : $org, $mary, 'mary', $fixed // $via, '192.0.2.44', $request, $action, $object->($id)], 'which says it all');
+		is_deeply(decode_json($row[8]), $detail, 'and what else there is') if $detail;
 	}
 }
 is($web->sql("SELECT COUNT(*) FROM audit WHERE actor = '' AND action <> 'session.refused'"), 0, 'nobody did anything');
