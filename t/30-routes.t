@@ -106,6 +106,21 @@ my %row = (
 	'GET /admin/orgs/{org}' => [sub { $web->request(GET => '/admin/orgs/1') }, 200, $html],
 	'POST /admin/orgs/{org}/limits' => [sub { signed_in(POST => '/admin/orgs/1/limits', 'bytes=1G') }, 303, undef],
 	'GET /admin/audit' => [sub { $web->request(GET => '/admin/audit') }, 200, $html],
+	'GET /jobs/{job}/detail' => [sub { $web->request(GET => "/jobs/$job/detail", hx_request => 'true', accept => 'text/html') }, 200, $html],
+	'POST /processing_file' => [sub { $web->request(POST => '/processing_file', content_type => 'multipart/form-data; boundary=x',
+		body => "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"c.csv\"\r\n\r\na,b\n1,2\n\r\n--x--\r\n") }, 201, $json],
+	'DELETE /processing_file/{job}' => [sub { $web->request(DELETE => '/processing_file/' . another(), accept => 'application/json') }, 200, $json],
+	'GET /processing_file/{job}/detail' => [sub { $web->request(GET => "/processing_file/$job/detail", hx_request => 'true', accept => 'text/html') }, 200, $html],
+	'GET /api/jobs' => [sub { $web->request(GET => '/api/jobs') }, 200, $json],
+	'POST /api/jobs' => [sub { $web->request(POST => '/api/jobs', content_type => 'application/json', body => '{"name":"x"}') }, 201, $json],
+	'GET /api/project/{project}/jobs' => [sub { $web->request(GET => '/api/project/default/jobs') }, 200, $json],
+	'POST /api/project/{project}/jobs' => [sub { $web->request(POST => '/api/project/1/jobs', content_type => 'application/json', body => '{"job_type":"manual"}') }, 201, $json],
+	'GET /api/jobs/{job}/status' => [sub { $web->request(GET => "/api/jobs/$job/status") }, 200, $json],
+	'POST /api/work/claim' => [sub { $web->request(POST => '/api/work/claim', content_type => 'application/json', body => '{}') }, 200, $json],
+	(map { my $verb = $_; ("POST /api/work/{job}/$verb" => [sub { $web->request(POST => "/api/work/$job/$verb", content_type => 'application/json',
+		body => '{"lease_token":"' . '0' x 32 . '"}') }, 409, $problem]) } qw(heartbeat progress complete fail)),
+	'GET /api/openapi.json' => [sub { $web->request(GET => '/api/openapi.json') }, 200, $json],
+	'GET /docs' => [sub { $web->request(GET => '/docs') }, 200, $html],
 	'GET /healthz' => [sub { $web->request(GET => '/healthz') }, 200, $json],
 	'GET /readyz' => [sub { $web->request(GET => '/readyz') }, 503, $json],
 );
@@ -114,7 +129,7 @@ my %known;
 for (split /\n/, $web->run("$ENV{BUILD}/dropmill-web", '--routes')) {
 	my ($methods, $pattern, $access, $body, $doc) = split /\t/;
 	like($access, qr/^(?:public|viewer|member|admin|operator)$/, "$pattern has an access");
-	like($body, qr/^(?:none|form|json|file)$/, "$pattern has a body policy");
+	like($body, qr/^(?:none|form|json|file|any)$/, "$pattern has a body policy");
 	ok(length $doc, "$pattern says what it is for");
 	for my $method (split /, /, $methods) {
 		$known{"$method $pattern"} = 1;

@@ -27,7 +27,7 @@ my %rank = (public => 0, %role);
 my @scopes = qw(read write work);
 
 # name => [role (0: nobody known), what is sent, organisation]; a sub is given the scope of the route.
-my $rest = sub { my ($scope) = @_; return join ',', grep { $_ ne ($scope // '') } @scopes };
+my $rest = sub { my %has = map { $_ => 1 } split /,/, $_[0] // ''; return join ',', grep { !$has{$_} } @scopes };
 my %token; # by user and scopes: the table of tokens need not hold thousands
 my $bearer = sub { my ($user, $scopes, %more) = @_; return $people->with($token{ join ' ', $user, $scopes, %more } //= $people->token($user, $scopes, %more)) };
 my @actors = (
@@ -91,8 +91,9 @@ my %thing = (
 	project => sub {
 		my ($row, $whose) = @_;
 		my ($own, $other) = $whose eq 'theirs' ? qw(theirs ours) : qw(ours theirs);
-		return { own => [0], make => sub { $people->project($org{$own}, 'made ' . $made++) },
-			none => ['none', 999_999, 0, -1, "1'"], foreign => [$people->default_project($org{$other})] };
+		return { own => [0], make => sub { $whose eq 'limited' ? $open : $people->project($org{$own}, 'made ' . $made++) },
+			none => ['none', 999_999, 0, -1, "1'"], foreign => [$people->default_project($org{$other})],
+			hidden => $whose eq 'limited' ? [$closed] : [] };
 	},
 	name => sub { # a user; an operator manages those of every organisation
 		my ($row, $whose, $rank) = @_;
@@ -109,6 +110,9 @@ my $paused = sub { my $job = upload(@_); $web->sql("UPDATE jobs SET status = 'pa
 my $ended = sub { my $job = upload(@_); $web->sql("UPDATE jobs SET status = 'failed', ready = 0, completed_at = 1 WHERE id = $job->[1]"); return $job };
 my $by_hand = sub { return upload(@_, type => 'manual') };
 my $nobody_or = sub { my ($nobody, $somebody) = @_; return sub { return $_[0] > 0 || $_[0] == -3 ? $somebody : $nobody } };
+my $leased = sub { my $job = upload(@_); $web->sql("UPDATE jobs SET status = 'processing', ready = 0, attempt = 1, started_at = 1, "
+	. "lease_token = '" . '0' x 32 . "', lease_until = 1000000000000 WHERE id = $job->[1]"); return $job };
+my $by_lease = { content_type => 'application/json', body => '{"lease_token":"' . '0' x 32 . '"}' };
 # access and scope as fcgi/route.c has them; ok: the answer to whoever may (a sub is given their role); fill: what
 # stands for captures that name nobody's; send: options of the request; fresh: makes a job for each question.
 my %row = (
@@ -130,7 +134,7 @@ my %row = (
 		send => { content_type => $form, body => 'status=processing' } },
 	'GET /jobs/{job}/files' => { access => 'viewer', scope => 'read', ok => 200 },
 	'GET /jobs/{job}/files.zip' => { access => 'viewer', scope => 'read', ok => 200 },
-	'GET /jobs/{job}/files/in/{name}' => { access => 'viewer', scope => 'read', ok => 200, fill => { name => 'f.txt' } },
+	'GET /jobs/{job}/files/in/{name}' => { access => 'viewer', scope => 'read,work', ok => 200, fill => { name => 'f.txt' } },
 	'GET /jobs/{job}/files/out/{path}' => { access => 'viewer', scope => 'read', ok => 200, fill => { path => 'x/y.txt' } },
 	'GET /jobs/{job}/log' => { access => 'viewer', scope => 'read', ok => 200 },
 	'GET /api/jobs/{job}' => { access => 'viewer', scope => 'read', ok => 200 },
@@ -138,6 +142,21 @@ my %row = (
 		send => { content_type => 'application/json', body => '{"status":"processing"}' } },
 	'DELETE /api/jobs/{job}' => { access => 'member', scope => 'write', ok => 204, fresh => \&upload },
 	'GET /api/jobs/{job}/statuses' => { access => 'viewer', scope => 'read', ok => 200 },
+	'GET /jobs/{job}/detail' => { access => 'viewer', scope => 'read', ok => 200 },
+	'POST /processing_file' => { access => 'member', scope => 'write', ok => 201, send => { content_type => 'multipart/form-data; boundary=x',
+		body => "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"c.csv\"\r\n\r\na,b\n1,2\n\r\n--x--\r\n" } },
+	'DELETE /processing_file/{job}' => { access => 'member', scope => 'write', ok => 200, fresh => \&upload },
+	'GET /processing_file/{job}/detail' => { access => 'viewer', scope => 'read', ok => 200 },
+	'GET /api/jobs' => { access => 'viewer', scope => 'read', ok => 200 },
+	'POST /api/jobs' => { access => 'member', scope => 'write', ok => 201, send => { content_type => 'application/json', body => '{"name":"x"}' } },
+	'GET /api/project/{project}/jobs' => { access => 'viewer', scope => 'read', ok => 200 },
+	'POST /api/project/{project}/jobs' => { access => 'member', scope => 'write', ok => 201, send => { content_type => 'application/json', body => '{"name":"x"}' } },
+	'GET /api/jobs/{job}/status' => { access => 'viewer', scope => 'read', ok => 200 },
+	'POST /api/work/claim' => { access => 'member', scope => 'work', ok => 200, send => { content_type => 'application/json', body => '{}' } },
+	(map { ("POST /api/work/{job}/$_" => { access => 'member', scope => 'work', ok => 200, fresh => $leased, send => $by_lease }) }
+		qw(heartbeat progress complete fail)),
+	'GET /api/openapi.json' => { access => 'public', ok => 200 },
+	'GET /docs' => { access => 'public', ok => 200 },
 	'GET /account' => { access => 'viewer', scope => 'admin', ok => 200 },
 	'POST /account/password' => { access => 'viewer', scope => 'admin', ok => sub { my ($rank, $how) = @_; return $how->{cookie} ? 422 : 409 } },
 	'POST /account/sessions/end' => { access => 'viewer', scope => 'admin', ok => 204, ends_session => 1 },

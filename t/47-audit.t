@@ -30,6 +30,10 @@ my $ended = "status = 'failed', ready = 0, completed_at = 1";
 # The route => what makes the address (and a body, and an id), the action, what it is done to ($_[0]: the id), the detail,
 # by what alone (undef: session or token), how many rows if it is two acts, whose data it is about.
 my $of_job = sub { return "job $_[0]" };
+my $newest = sub { return 'job ' . $web->sql('SELECT MAX(id) FROM jobs') };
+my $leased = "status = 'processing', ready = 0, attempt = 1, started_at = 1, lease_token = '" . '0' x 32 . "', lease_until = 1000000000000";
+my $by_lease = { content_type => 'application/json', body => '{"lease_token":"' . '0' x 32 . '"}' };
+$web->publish_type('far', command => [], runner => 'external');
 my %row = (
 	'POST /jobs' => [sub { ('/jobs', { content_type => 'multipart/form-data; boundary=x', body => join('', map { "--x\r\nContent-Disposition: form-data; name=\"files\"; filename=\"$_\"\r\n\r\nc\r\n" } qw(a b c)) . "--x--\r\n" }) },
 		'job.create', sub { 'job ' . $web->sql('SELECT MAX(id) - 2 FROM jobs') }, { name => 'a', jobs => 3, bytes => 3 }],
@@ -43,6 +47,13 @@ my %row = (
 	'POST /jobs/{job}/resume' => [sub { my $id = job(undef, "status = 'paused', ready = 0"); ("/jobs/$id/resume", {}, $id) }, 'job.resume', $of_job],
 	'POST /jobs/{job}/move' => [sub { my $id = job('manual'); ("/jobs/$id/move", { content_type => $form, body => 'status=processing&reason=because' }, $id) }, 'job.processing', $of_job, { reason => 'because' }],
 	'PATCH /api/jobs/{job}' => [sub { my $id = job('manual'); ("/api/jobs/$id", { content_type => 'application/json', body => '{"status":"cancelled"}' }, $id) }, 'job.cancelled', $of_job],
+	'POST /api/jobs' => [sub { ('/api/jobs', { content_type => 'application/json', body => '{"name":"by hand"}' }) }, 'job.create', $newest, { name => 'by hand', jobs => 1, bytes => 0 }],
+	'POST /api/project/{project}/jobs' => [sub { ('/api/project/' . $people->default_project($org) . '/jobs', { content_type => 'application/json', body => '{"job_type":"manual"}' }) }, 'job.create', $newest, { name => 'manual', jobs => 1, bytes => 0 }],
+	'POST /processing_file' => [sub { ('/processing_file', { content_type => 'multipart/form-data; boundary=x', body => "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"c.csv\"\r\n\r\na,b\n1,2\n\r\n--x--\r\n" }) }, 'job.create', $newest, { name => 'c.csv', jobs => 1, bytes => 8 }],
+	'DELETE /processing_file/{job}' => [sub { my $id = job(); ("/processing_file/$id", {}, $id) }, 'job.cancel', $of_job],
+	'POST /api/work/claim' => [sub { my $id = job('far'); ('/api/work/claim', { content_type => 'application/json', body => '{"types":["far"]}' }, $id) }, 'work.claim', $of_job],
+	'POST /api/work/{job}/complete' => [sub { my $id = job('far', $leased); ("/api/work/$id/complete", $by_lease, $id) }, 'work.complete', $of_job],
+	'POST /api/work/{job}/fail' => [sub { my $id = job('far', $leased); ("/api/work/$id/fail", $by_lease, $id) }, 'work.fail', $of_job],
 	'POST /login' => [sub { ('/login', { content_type => $form, body => $good, cookie => undef, authorization => undef }) }, 'session.begin', sub { 'mary' }, undef, 'password'],
 	'POST /login/{secret}' => [sub { ('/login/' . $people->link('mary'), { cookie => undef, authorization => undef }) }, 'session.begin', sub { 'mary' }, undef, 'link'],
 	'GET /login/{secret}' => [sub { ('/login/' . $people->link('mary'), { cookie => undef, authorization => undef, sec_fetch_site => 'none' }) }, 'session.begin', sub { 'mary' }, undef, 'link'],
@@ -73,8 +84,8 @@ my $of_user = sub { return $_[0] };
 	'POST /admin/orgs' => [sub { my $name = 'org' . ++$made; ('/admin/orgs', form("name=$name"), $name) }, 'org.create', $of_user, undef, undef, undef, sub { $web->sql("SELECT id FROM orgs WHERE name = '$_[0]'") }],
 	'POST /admin/orgs/{org}/limits' => [sub { ("/admin/orgs/$org/limits", form('bytes=&file=&pending=&rate=1000&cap=')) }, 'org.quota', sub { 'acme' }],
 );
-# Those that change nothing that is anybody's.
-my %changes_nothing = ();
+# News of work that somebody has claimed, which a claim and an end are told of.
+my %changes_nothing = map { ("POST /api/work/{job}/$_" => 1) } qw(heartbeat progress);
 
 for (split /\n/, $web->run(Dropmill::Cgi::build() . '/dropmill-web', '--routes')) {
 	my ($methods, $pattern) = split /\t/;
