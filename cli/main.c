@@ -58,16 +58,15 @@ static int help(FILE *out)
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		if (verbs[i].help)
 			fprintf(out, "  %-8s  %s\n", verbs[i].name, verbs[i].help);
-	fputs(
-	    "\n  -c FILE    configuration (else $DROPMILL_CONFIG, else " CONFIG_FILE ")\n"
-	    "  --json     answer in JSON, one value on one line\n"
-	    "  --server URL         work at that server (else $DROPMILL_SERVER), with the token "
-	    "in\n"
-	    "                       $DROPMILL_TOKEN: job, stats, submit, token, types list, watch\n"
-	    "  --token-file FILE    with the token in that file\n"
-	    "  --org NAME, --project NAME  which ones it is about; the first of each otherwise\n"
-	    "  --help     this, or how a verb is used\n"
-	    "  --version  the version\n",
+	fputs("\n  -c FILE    configuration (else $DROPMILL_CONFIG, else " CONFIG_FILE ")\n"
+	      "  --json     answer in JSON, one value on one line\n"
+	      "  --server URL         work at that server (else $DROPMILL_SERVER), with the token "
+	      "in\n"
+	      "                       $DROPMILL_TOKEN: job, stats, submit, token, types, watch\n"
+	      "  --token-file FILE    with the token in that file\n"
+	      "  --org NAME, --project NAME  which ones it is about; the first of each otherwise\n"
+	      "  --help     this, or how a verb is used\n"
+	      "  --version  the version\n",
 	    out);
 	return out == stdout ? EX_OK : EX_USAGE;
 }

@@ -28,6 +28,21 @@ bool known_of(const struct view *v, const char *key)
 	return view_type(view_get(v, key)) == VIEW_INT;
 }
 
+bool is_true(const struct view *v, const char *key)
+{
+	const struct view *value = view_get(v, key);
+	struct buf text;
+	bool yes;
+
+	if (view_type(value) != VIEW_BOOL)
+		return false;
+	buf_init(&text);
+	view_json(value, &text);
+	yes = text.data[0] == 't';
+	buf_release(&text);
+	return yes;
+}
+
 int64_t time_of(const struct view *v, const char *key)
 {
 	int64_t at = 0;

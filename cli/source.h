@@ -49,6 +49,7 @@ const struct source *cli_source(void);
 const char *text_of(const struct view *v, const char *key);
 int64_t number_of(const struct view *v, const char *key);
 bool known_of(const struct view *v, const char *key);
+bool is_true(const struct view *v, const char *key);
 /* A time as wall ms; 0: none. */
 int64_t time_of(const struct view *v, const char *key);
 /* Its state; JOB_STATUS_MAX: of a server that knows more of them. */

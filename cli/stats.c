@@ -37,19 +37,6 @@ static void print_types(const struct view *types)
 	}
 }
 
-static bool is_true(const struct view *v)
-{
-	struct buf text;
-	bool yes;
-
-	buf_init(&text);
-	if (v)
-		view_json(v, &text);
-	yes = strcmp(text.data, "true") == 0;
-	buf_release(&text);
-	return yes;
-}
-
 static void print_workers(const struct view *workers)
 {
 	for (size_t i = 0; i < view_len(workers); i++) {
@@ -58,7 +45,7 @@ static void print_workers(const struct view *workers)
 		printf("%-9s %-20s %lld of %lld running%s\n", i ? "" : "workers",
 		    cli_clean(text_of(w, "name")), (long long)number_of(w, "running"),
 		    (long long)number_of(w, "slots"),
-		    is_true(view_get(w, "is_heard")) ? "" : ", not heard of");
+		    is_true(w, "is_heard") ? "" : ", not heard of");
 	}
 	if (workers && !view_len(workers))
 		puts("workers   none");
