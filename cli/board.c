@@ -134,20 +134,22 @@ static void draw(struct board *b)
 	b->drawn_at = clock_boot_ms();
 }
 
-void board_draw(struct board *b)
-{
-	if (b->bars && clock_boot_ms() - b->drawn_at >= DRAW_MS)
-		draw(b);
-}
-
-/* Elsewhere: how far all of them are, now and then. */
+/* Elsewhere: how far all of them are, in a line. */
 static void say_news(struct board *b)
 {
-	if (b->bars || cli.json || b->n < 2 || clock_boot_ms() - b->drawn_at < NEWS_MS)
-		return;
 	printf("%d%%: %zu of %zu ended\n", total_percent(b), b->ended, b->n);
 	fflush(stdout);
 	b->drawn_at = clock_boot_ms();
+}
+
+void board_draw(struct board *b)
+{
+	int64_t since = clock_boot_ms() - b->drawn_at;
+
+	if (b->bars && since >= DRAW_MS)
+		draw(b);
+	else if (b->news && since >= NEWS_MS)
+		say_news(b);
 }
 
 /* ---- entries ---- */
@@ -157,6 +159,7 @@ void board_open(struct board *b, size_t n, bool wait)
 	*b = (struct board){.n = n, .drawn_at = clock_boot_ms()};
 	b->list = arena_zalloc(&cli.arena, n * sizeof *b->list);
 	b->bars = wait && fits_terminal(b);
+	b->news = wait && !b->bars && !cli.json;
 }
 
 static void end_entry(struct board *b, struct entry *e)
@@ -292,7 +295,7 @@ static int watch(struct board *b)
 			return cli_report(&err);
 		if (b->bars)
 			draw(b);
-		say_news(b);
+		board_draw(b);
 		warn_unprocessed(begun, &warned);
 		if (b->ended < b->n)
 			pause_ms(trouble ? 2000 : cli_source()->poll_ms);
@@ -357,10 +360,13 @@ int board_wait(struct board *b)
 	struct err err;
 	int code;
 
-	b->drawn_at = clock_boot_ms();
+	/* One job says all there is when it ends. */
+	b->news = b->news && b->n > 1;
 	if (b->bars)
 		draw(b);
 	code = watch(b);
+	if (code == EX_OK && b->news)
+		say_news(b);
 	if (code == EX_OK && cli.json && print_json(b, &err) != RC_OK)
 		code = cli_report(&err);
 	if (code != EX_OK)

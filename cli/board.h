@@ -28,7 +28,8 @@ struct board {
 	struct entry *list;
 	size_t n, ended, bad; /* bad: of the ended those that did not complete */
 	size_t cursor, due;   /* whose turn to be looked at is next, and of how many it still is */
-	bool bars, drawn;
+	bool bars, drawn;     /* drawn: there are bars to draw over */
+	bool news;            /* no bars, but lines now and then */
 	int columns;
 	int64_t drawn_at; /* boot ms */
 };
@@ -39,7 +40,7 @@ void board_open(struct board *b, size_t n, bool wait);
 /* An entry became no job; why is copied. */
 void board_refuse(struct board *b, struct entry *e, const char *why);
 
-/* Draw the bars, if there are any, at most ten times a second. */
+/* Draw the bars at most ten times a second; without them a line every two seconds. */
 void board_draw(struct board *b);
 
 /* Wait until every job has ended or is gone; says which failed and why. The exit code: 0 all
