@@ -271,6 +271,17 @@ static curl_mime *form(struct arena *a, const struct http_request *r)
 	return mime;
 }
 
+/* As curl has it: who vouches for servers, where that is not who the system trusts. */
+static void set_trust(void)
+{
+	const char *file = getenv("SSL_CERT_FILE");
+
+	curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (file && *file)
+		curl_easy_setopt(handle, CURLOPT_CAINFO, file);
+}
+
 static void set_limits(const struct http_request *r, struct transfer *t)
 {
 	bool upload = r->file || r->part_count;
@@ -282,8 +293,6 @@ static void set_limits(const struct http_request *r, struct transfer *t)
 	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, t->why);
 	curl_easy_setopt(
 	    handle, CURLOPT_USERAGENT, arena_join(t->arena, "dropmill/", dropmill_version, NULL));
@@ -335,6 +344,7 @@ static CURLcode send_once(
 	curl_easy_setopt(handle, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_header);
 	curl_easy_setopt(handle, CURLOPT_HEADERDATA, t);
+	set_trust();
 	set_limits(r, t);
 	set_body(r, t, mime);
 	code = curl_easy_perform(handle);

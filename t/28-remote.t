@@ -9,6 +9,7 @@ use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use IPC::Open3 qw(open3);
 use JSON::PP qw(decode_json);
+use POSIX ();
 use Symbol qw(gensym);
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -267,6 +268,28 @@ subtest 'troubles' => sub {
 	}
 };
 
+subtest 'a certificate that nobody vouches for' => sub {
+	plan skip_all => 'openssl is not installed' if system('command -v openssl >/dev/null 2>&1') != 0;
+	my $port = Dropmill::Stack::free_port();
+	system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost "
+		. "-keyout $dir/key.pem -out $dir/cert.pem >/dev/null 2>&1") == 0 or die;
+	my $pid = fork // die $!;
+	if (!$pid) {
+		open STDOUT, '>', '/dev/null';
+		open STDERR, '>', '/dev/null';
+		exec 'openssl', 's_server', '-accept', $port, '-cert', "$dir/cert.pem", '-key', "$dir/key.pem", '-www' or die $!;
+	}
+	ok(wait_until(20, sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") }), 'a server with TLS');
+	my %ask = (DROPMILL_TOKEN => $token{read}, DROPMILL_SERVER => "https://localhost:$port");
+	my ($code, $out, $err) = run(\%ask, 'job', 'list');
+	is($code, 69, 'is not spoken to');
+	like($err, qr/certificate/, 'for its certificate');
+	($code, $out, $err) = run({ %ask, SSL_CERT_FILE => "$dir/cert.pem" }, 'job', 'list');
+	unlike($err, qr/certificate/, 'which may be made known') or diag $err;
+	kill KILL => $pid;
+	waitpid $pid, 0;
+};
+
 # ---- many files --------------------------------------------------------------------------------------
 my @files = map { spew("$dir/table$_.csv", "a,b\n$_,2\n") } 1 .. 20;
 
@@ -312,6 +335,8 @@ sub in_terminal {
 	my $pid = fork // die $!;
 	if (!$pid) {
 		%ENV = (%ENV, %$env);
+		POSIX::setsid();
+		ioctl $terminal, 0x540E, 0 or die $!; # keys such as Ctrl-C are its own
 		open STDIN, '<&', $terminal or die $!;
 		open STDOUT, '>&', $terminal or die $!;
 		open STDERR, '>&', $terminal or die $!;
@@ -325,7 +350,14 @@ sub in_terminal {
 	};
 	my $done = wait_until(60, sub {
 		$read->();
-		syswrite $pty, $keys if $keys && $drawn =~ /q ends/;
+		if ($keys && $drawn =~ /q ends/) {
+			$size = pack 'S4', 12, 70, 0, 0;
+			ioctl $terminal, 0x5414, $size or die $!;
+			sleep 0.1;
+			$read->();
+			syswrite $pty, $keys;
+			$keys = '';
+		}
 		return waitpid($pid, 1) == $pid;
 	});
 	my $code = $?;
@@ -346,8 +378,11 @@ subtest 'in a terminal' => sub {
 	($code, $drawn) = in_terminal('q', \%env, 'watch');
 	is($code, 0, 'watch ends by q') or diag $drawn;
 	like($drawn, qr/\e\[\?1049h.*\d+ jobs .*table20\.csv.*\e\[\?1049l/s, 'shows jobs, and leaves the screen as it was');
+	my @looks = split /\e\[H/, $drawn;
+	is_deeply([map { scalar(my @lines = /\n/g) } @looks[1, -1]], [22, 11], 'and fits the size it has') or diag $drawn;
 	($code, $drawn) = in_terminal("\x03", { DROPMILL_CONFIG => $stack->state . '/dropmill.conf' }, 'watch');
-	like($drawn, qr/table20\.csv/, 'here too');
+	is($code, 0, 'and by Ctrl-C');
+	like($drawn, qr/table20\.csv.*\e\[\?1049l/s, 'here too');
 };
 
 my ($code, $out) = $stack->cli('check');
