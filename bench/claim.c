@@ -74,7 +74,8 @@ static void our_turn(
     struct db *db, int64_t worker, size_t batch, struct held *ended, struct held *begun)
 {
 	struct claim_slot slots[4];
-	struct claim_ask ask = {worker, slots, 4, batch, 60000};
+	struct claim_ask ask = {
+	    .worker_id = worker, .slots = slots, .slot_count = 4, .want = batch, .lease_ms = 60000};
 
 	for (int i = 0; i < 4; i++)
 		slots[i] = (struct claim_slot){.job_type = types[i]};

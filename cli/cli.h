@@ -22,6 +22,8 @@ struct cli {
 	const char *config_file; /* of -c; NULL: none given */
 	bool json;
 	const char *org, *project; /* of --org and --project; NULL: the first */
+	const char *server;        /* of --server or DROPMILL_SERVER; NULL: this machine */
+	const char *token_file;    /* of --token-file; NULL: DROPMILL_TOKEN */
 	struct arena arena;        /* lives until the end of the program */
 };
 extern struct cli cli;
@@ -36,12 +38,14 @@ int cmd_org(int argc, char **argv);
 int cmd_project(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_seed(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
 int cmd_submit(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_types(int argc, char **argv);
 /* Pause or resume the types named: part of `types`. */
 int cmd_types_pause(int n, char **names, bool pause);
 int cmd_user(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 
 /* A verb of a verb; lists of them end with a NULL name. */
 struct cli_verb {
@@ -60,10 +64,14 @@ void types_read(int argc, char **argv, struct jobtypes *types);
 /* Verbs of verbs that have a file of their own. */
 int types_explain(int argc, char **argv);
 int job_set(int argc, char **argv);
+int job_show(int argc, char **argv);
 
 /* How verbs with verbs of their own are used. */
 extern const char audit_usage[], job_usage[], org_usage[], project_usage[], submit_usage[],
     token_usage[], types_usage[], user_usage[];
+
+/* "3 min" of a time gone by, in the arena. */
+const char *cli_age(int64_t wall_ms);
 
 /* The configuration, loaded at the first call; ends the program with 78 if it is not valid. */
 const struct config *cli_config(void);

@@ -7,22 +7,8 @@
 #include <sysexits.h>
 
 #include "cli/cli.h"
-#include "core/doorbell.h"
-#include "core/job.h"
+#include "cli/source.h"
 #include "core/str.h"
-
-static enum rc move(const char *key, const struct job_move *m, struct job *job, struct err *err)
-{
-	struct db *db = cli_db();
-	enum rc rc = job_find(db, cli_scope(), key, &cli.arena, job, err);
-
-	if (rc == RC_OK)
-		rc = job_move(db, cli_scope(), job->id, m, err);
-	if (rc != RC_OK)
-		return rc;
-	doorbell_ring(cli_config());
-	return job_find(db, cli_scope(), key, &cli.arena, job, err);
-}
 
 /* A text as the API takes it: at most so long, UTF-8, one line. */
 static const char *text(const char *option, const char *value, size_t most)
@@ -84,8 +70,8 @@ int job_set(int argc, char **argv)
 	};
 	struct job_move m = {.progress = -1};
 	struct view *answer = view_obj(&cli.arena);
+	const struct view *job;
 	bool said = false;
-	struct job job;
 	struct err err;
 	int c;
 
@@ -96,14 +82,14 @@ int job_set(int argc, char **argv)
 	}
 	if (optind != argc - 1 || !said)
 		return cli_usage(job_usage);
-	if (move(argv[optind], &m, &job, &err) != RC_OK)
+	if (cli_source()->move(argv[optind], &m, &job, &err) != RC_OK)
 		return cli_report(&err);
 	if (cli.json) {
-		view_put(answer, "job", job_view(&cli.arena, &job, NULL, 0));
+		view_put(answer, "job", (struct view *)job);
 		cli_print_json(answer);
 	} else {
-		printf("%lld %s, %d%%\n", (long long)job.id, job_status_name(job.status),
-		    job.progress);
+		printf("%lld %s, %lld%%\n", (long long)number_of(job, "id"),
+		    cli_clean(text_of(job, "status")), (long long)number_of(job, "progress"));
 	}
 	return EX_OK;
 }

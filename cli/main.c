@@ -8,33 +8,40 @@
 #include <sysexits.h>
 
 #include "cli/cli.h"
+#include "cli/http.h"
 #include "core/log.h"
 #include "core/sniff.h"
 #include "core/version.h"
+
+/* Where a verb works: on the state of this machine alone, there or at a server, or on neither. */
+enum where { HERE, ANYWHERE, NOWHERE };
 
 struct verb {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *usage, *help; /* help NULL: not listed */
+	enum where where;
 };
 
 static const struct verb verbs[] = {
-    {"audit", cmd_audit, audit_usage, "who did what; export for an archive"},
-    {"check", cmd_check, "check", "whether database and store agree (reads everything)"},
+    {"audit", cmd_audit, audit_usage, "who did what; export for an archive", HERE},
+    {"check", cmd_check, "check", "whether database and store agree (reads everything)", HERE},
     {"config", cmd_config, "config print | get KEY | sample [KEY=VALUE...]",
-	"show the settings in force, or a commented file"},
-    {"doctor", cmd_doctor, "doctor", "whether everything is there, right and running"},
-    {"job", cmd_job, job_usage, "list, show, pause, resume, cancel, retry, rm, set"},
-    {"migrate", cmd_migrate, "migrate", "create the database or bring it up to date"},
-    {"org", cmd_org, org_usage, "list and make organisations, set their limits"},
-    {"project", cmd_project, project_usage, "list, make, rename and delete projects"},
+	"show the settings in force, or a commented file", NOWHERE},
+    {"doctor", cmd_doctor, "doctor", "whether everything is there, right and running", HERE},
+    {"job", cmd_job, job_usage, "list, show, pause, resume, cancel, retry, rm, set", ANYWHERE},
+    {"migrate", cmd_migrate, "migrate", "create the database or bring it up to date", HERE},
+    {"org", cmd_org, org_usage, "list and make organisations, set their limits", HERE},
+    {"project", cmd_project, project_usage, "list, make, rename and delete projects", HERE},
     {"render", cmd_render, "render FILE [--partials DIR] < data.json",
-	"render a Mustache template with JSON data"},
-    {"seed", cmd_seed, "seed N [--pending TYPE]", NULL},
-    {"submit", cmd_submit, submit_usage, "put files into the queue"},
-    {"token", cmd_token, token_usage, "list, make and revoke tokens of programs"},
-    {"types", cmd_types, types_usage, "list, check, selftest, explain job types"},
-    {"user", cmd_user, user_usage, "list and make users, give roles, passwords and links"},
+	"render a Mustache template with JSON data", NOWHERE},
+    {"seed", cmd_seed, "seed N [--pending TYPE]", NULL, HERE},
+    {"submit", cmd_submit, submit_usage, "put files into the queue", ANYWHERE},
+    {"stats", cmd_stats, "stats", "jobs by state and type, processors, what is stored", ANYWHERE},
+    {"token", cmd_token, token_usage, "list, make and revoke tokens of programs", ANYWHERE},
+    {"types", cmd_types, types_usage, "list, check, selftest, explain job types", ANYWHERE},
+    {"user", cmd_user, user_usage, "list and make users, give roles, passwords and links", HERE},
+    {"watch", cmd_watch, "watch", "the newest jobs, live in the terminal", ANYWHERE},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -47,12 +54,16 @@ static const struct verb *find_verb(const char *name)
 
 static int help(FILE *out)
 {
-	fputs("usage: dropmill [-c FILE] [--json] VERB ...\n\n", out);
+	fputs("usage: dropmill [-c FILE | --server URL] [--json] VERB ...\n\n", out);
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		if (verbs[i].help)
 			fprintf(out, "  %-8s  %s\n", verbs[i].name, verbs[i].help);
 	fputs("\n  -c FILE    configuration (else $DROPMILL_CONFIG, else " CONFIG_FILE ")\n"
 	      "  --json     answer in JSON, one value on one line\n"
+	      "  --server URL         work at that server (else $DROPMILL_SERVER), with the token "
+	      "in\n"
+	      "                       $DROPMILL_TOKEN: job, stats, submit, token, types, watch\n"
+	      "  --token-file FILE    with the token in that file\n"
 	      "  --org NAME, --project NAME  which ones it is about; the first of each otherwise\n"
 	      "  --help     this, or how a verb is used\n"
 	      "  --version  the version\n",
@@ -65,6 +76,40 @@ struct common {
 	bool help, version;
 };
 
+/* Common options that have a value: where it goes. */
+static const struct {
+	const char *name, *short_name;
+	const char **to;
+} valued[] = {
+    {"--config", "-c", &cli.config_file},
+    {"--org", NULL, &cli.org},
+    {"--project", NULL, &cli.project},
+    {"--server", NULL, &cli.server},
+    {"--token-file", NULL, &cli.token_file},
+};
+
+/* Take argv[*i] if it is one of them, with its value: 1, 0 if it is none, -1 without a value. */
+static int take_valued(int argc, char **argv, int *i)
+{
+	for (size_t k = 0; k < sizeof valued / sizeof *valued; k++) {
+		const char *name = valued[k].name, *arg = argv[*i];
+		size_t len = strlen(name);
+
+		if (strcmp(arg, name) == 0 ||
+		    (valued[k].short_name && strcmp(arg, valued[k].short_name) == 0)) {
+			if (++*i >= argc)
+				return -1;
+			*valued[k].to = argv[*i];
+			return 1;
+		}
+		if (strncmp(arg, name, len) == 0 && arg[len] == '=') {
+			*valued[k].to = arg + len + 1;
+			return 1;
+		}
+	}
+	return 0;
+}
+
 /* Take the common options out of argv, before and behind the verb, up to "--"; the new argc, or -1.
  */
 static int take_common(int argc, char **argv, struct common *common)
@@ -73,37 +118,55 @@ static int take_common(int argc, char **argv, struct common *common)
 
 	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		const char *arg = argv[i];
+		int taken = take_valued(argc, argv, &i);
 
-		if (strcmp(arg, "--json") == 0) {
-			cli.json = true;
-		} else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
-			common->help = true;
-		} else if (strcmp(arg, "--version") == 0 && n == 1) {
-			common->version = true;
-		} else if (strcmp(arg, "-c") == 0 || strcmp(arg, "--config") == 0) {
-			if (++i >= argc)
-				return -1;
-			cli.config_file = argv[i];
-		} else if (strncmp(arg, "--config=", 9) == 0) {
-			cli.config_file = arg + 9;
-		} else if (strcmp(arg, "--org") == 0 || strcmp(arg, "--project") == 0) {
-			if (++i >= argc)
-				return -1;
-			*(arg[2] == 'o' ? &cli.org : &cli.project) = argv[i];
-		} else if (strncmp(arg, "--org=", 6) == 0) {
-			cli.org = arg + 6;
-		} else if (strncmp(arg, "--project=", 10) == 0) {
-			cli.project = arg + 10;
-		} else if (n == 1 && arg[0] == '-') {
+		if (taken < 0)
 			return -1;
-		} else {
+		if (taken)
+			continue;
+		if (strcmp(arg, "--json") == 0)
+			cli.json = true;
+		else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
+			common->help = true;
+		else if (strcmp(arg, "--version") == 0 && n == 1)
+			common->version = true;
+		else if (n == 1 && arg[0] == '-')
+			return -1;
+		else
 			argv[n++] = argv[i];
-		}
 	}
 	while (i < argc)
 		argv[n++] = argv[i++];
 	argv[n] = NULL;
 	return n;
+}
+
+/* A verb of this machine's state does not do its work elsewhere than it was told to. */
+static int settle_server(const struct verb *verb)
+{
+	const char *given = getenv("DROPMILL_SERVER");
+
+	if (cli.server && *cli.server && cli.config_file) {
+		cli_complain("-c is for this machine and --server for another: give one of them");
+		return EX_USAGE;
+	}
+	if (!cli.server && !cli.config_file)
+		cli.server = given;
+	if (cli.server && !*cli.server)
+		cli.server = NULL;
+	if (!cli.server || verb->where == NOWHERE)
+		return EX_OK;
+	if (verb->where == HERE) {
+		cli_complain("%s is about this machine alone, and %s says to work at \"%s\"",
+		    verb->name, cli.server == given ? "DROPMILL_SERVER" : "--server", cli.server);
+		return EX_USAGE;
+	}
+	if (cli.org) {
+		cli_complain("--org has no meaning at a server: the token says whose it is");
+		return EX_USAGE;
+	}
+	http_check();
+	return EX_OK;
 }
 
 int main(int argc, char **argv)
@@ -133,6 +196,9 @@ int main(int argc, char **argv)
 		printf("usage: dropmill %s\n", verb->usage);
 		return EX_OK;
 	}
+	code = settle_server(verb);
+	if (code != EX_OK)
+		return code;
 	code = verb->run(argc - 1, argv + 1);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		cli_fail(EX_IOERR, "cannot write the answer");

@@ -232,6 +232,21 @@ const char *cli_clean(const char *s)
 	return copy;
 }
 
+const char *cli_age(int64_t wall_ms)
+{
+	int64_t s = (clock_wall_ms() - wall_ms) / 1000;
+
+	if (s < 0)
+		s = 0;
+	if (s < 120)
+		return arena_printf(&cli.arena, "%lld s", (long long)s);
+	if (s < 7200)
+		return arena_printf(&cli.arena, "%lld min", (long long)(s / 60));
+	if (s < 172800)
+		return arena_printf(&cli.arena, "%lld h", (long long)(s / 3600));
+	return arena_printf(&cli.arena, "%lld d", (long long)(s / 86400));
+}
+
 int cli_run_verb(const struct cli_verb *verbs, int argc, char **argv, const char *usage)
 {
 	static char *no_args[] = {"list", NULL};

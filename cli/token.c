@@ -8,16 +8,20 @@
 #include <sysexits.h>
 
 #include "cli/cli.h"
+#include "cli/remote.h"
+#include "cli/source.h"
 #include "core/clock.h"
 #include "core/org.h"
 #include "core/session.h"
 #include "core/str.h"
+#include "core/url.h"
 
 const char token_usage[] =
     "token list [--user NAME] [--org ORG]\n"
     "       dropmill token create --user NAME --name LABEL [--scope read,write,work,admin]\n"
     "                             [--expires 90d|2027-01-31T00:00Z|never]\n"
-    "       dropmill token revoke ID...";
+    "       dropmill token revoke ID...\n"
+    "       At a server these are the caller's own: without --user, --expires 30d|90d|1y|never";
 
 /* ---- list ---- */
 
@@ -42,23 +46,26 @@ static struct view *token_view(const struct token_info *t)
 	return v;
 }
 
-static const char *time_or_never(int64_t at, char text[static CLOCK_ISO_SIZE])
+/* "2026-11-22T09:30Z", or "never". */
+static const char *time_or_never(const struct view *t, const char *key)
 {
-	if (!at)
-		return "never";
-	clock_iso(at, text);
-	text[16] = 'Z';
-	text[17] = '\0';
-	return text;
+	const char *text = text_of(t, key);
+
+	return strlen(text) > 16 ? arena_printf(&cli.arena, "%.16sZ", text) : "never";
 }
 
-static void print_token(const struct token_info *t)
+static void print_tokens(const struct view *all)
 {
-	char used[CLOCK_ISO_SIZE], expires[CLOCK_ISO_SIZE];
+	printf("%6s  %-20s  %-16s  %-17s  %-17s  %s\n", "ID", "USER", "SCOPES", "USED", "EXPIRES",
+	    "NAME");
+	for (size_t i = 0; i < view_len(all); i++) {
+		const struct view *t = view_at(all, i);
 
-	printf("%6lld  %-20s  %-16s  %-17s  %-17s  %s\n", (long long)t->id, t->user,
-	    scopes_text(t->scopes, &cli.arena), time_or_never(t->used_at, used),
-	    time_or_never(t->expires_at, expires), cli_clean(t->name));
+		printf("%6lld  %-20s  %-16s  %-17s  %-17s  %s\n", (long long)number_of(t, "id"),
+		    cli_clean(text_of(t, "user")), cli_clean(text_of(t, "scopes")),
+		    cli_clean(time_or_never(t, "used_at")),
+		    cli_clean(time_or_never(t, "expires_at")), cli_clean(text_of(t, "name")));
+	}
 }
 
 /* Tokens of one org, or of one user (0: all) of it. */
@@ -68,11 +75,8 @@ static enum rc list_org(int64_t org_id, int64_t user_id, struct view *all, struc
 	size_t n;
 	enum rc rc = token_list(cli_db(), org_id, user_id, &cli.arena, &tokens, &n, err);
 
-	for (size_t i = 0; rc == RC_OK && i < n; i++) {
+	for (size_t i = 0; rc == RC_OK && i < n; i++)
 		view_push(all, token_view(&tokens[i]));
-		if (!cli.json)
-			print_token(&tokens[i]);
-	}
 	return rc;
 }
 
@@ -87,14 +91,47 @@ static enum rc list_site(struct view *all, struct err *err)
 	return rc;
 }
 
+/* A server shows the caller's own. */
+static enum rc list_remote(struct view *all, struct err *err)
+{
+	const struct view *v, *tokens;
+	enum rc rc = remote_get("/account", &cli.arena, &v, err);
+
+	if (rc != RC_OK)
+		return rc;
+	tokens = view_get(v, "tokens");
+	for (size_t i = 0; i < view_len(tokens); i++) {
+		struct view *t = (struct view *)view_at(tokens, i);
+
+		view_ref(t, "user", text_of(view_get(v, "user"), "name"));
+		view_push(all, t);
+	}
+	return RC_OK;
+}
+
+static enum rc list_here(const char *name, struct view *all, struct err *err)
+{
+	struct user u;
+
+	if (!name)
+		return cli_org() ? list_org(cli_org(), 0, all, err) : list_site(all, err);
+	cli_user(name, &u);
+	return list_org(u.org_id, u.id, all, err);
+}
+
+/* --user means nothing at a server, where the token is of a user. */
+static void refuse_user(const char *name)
+{
+	if (cli.server && name)
+		cli_fail(EX_USAGE, "--user is for this machine: at a server tokens are one's own");
+}
+
 static int list(int argc, char **argv)
 {
 	static const struct option options[] = {{"user", required_argument, NULL, 'u'}, {0}};
 	struct view *v = view_obj(&cli.arena), *all = view_list(&cli.arena);
 	const char *name = NULL;
-	struct user u;
 	struct err err;
-	enum rc rc;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -104,29 +141,22 @@ static int list(int argc, char **argv)
 	}
 	if (optind != argc)
 		return cli_usage(token_usage);
-	if (name)
-		cli_user(name, &u);
-	if (!cli.json)
-		printf("%6s  %-20s  %-16s  %-17s  %-17s  %s\n", "ID", "USER", "SCOPES", "USED",
-		    "EXPIRES", "NAME");
-	if (name)
-		rc = list_org(u.org_id, u.id, all, &err);
-	else
-		rc = cli_org() ? list_org(cli_org(), 0, all, &err) : list_site(all, &err);
-	if (rc != RC_OK)
+	refuse_user(name);
+	if ((cli.server ? list_remote(all, &err) : list_here(name, all, &err)) != RC_OK)
 		return cli_report(&err);
 	view_put(v, "tokens", all);
 	if (cli.json)
 		cli_print_json(v);
+	else
+		print_tokens(all);
 	return EX_OK;
 }
 
 /* ---- create ---- */
 
 struct wish {
-	const char *user, *name;
+	const char *user, *name, *expires; /* expires NULL: never */
 	unsigned scopes;
-	int64_t expires_at;
 };
 
 /* "90d", a time, or "never". */
@@ -146,27 +176,61 @@ static int64_t expiry(const char *s)
 	return at;
 }
 
-static int make(const struct wish *w)
+static enum rc make_here(const struct wish *w, const struct view **out, struct err *err)
 {
+	int64_t expires_at = w->expires ? expiry(w->expires) : 0;
 	struct view *v = view_obj(&cli.arena);
 	char token[SECRET_SIZE];
 	struct user u;
-	struct err err;
+	enum rc rc;
 
 	cli_user(w->user, &u);
-	if (token_create(
-		cli_db(), cli_scope(), &u, w->name, w->scopes, w->expires_at, token, &err) != RC_OK)
-		return cli_report(&err);
-	if (!cli.json) {
-		printf("%s\n", token);
-		return EX_OK;
-	}
-	view_ref(v, "token", token);
+	rc = token_create(cli_db(), cli_scope(), &u, w->name, w->scopes, expires_at, token, err);
+	if (rc != RC_OK)
+		return rc;
+	view_str(v, "token", token);
 	view_ref(v, "name", w->name);
-	view_ref(v, "user", u.name);
-	view_ref(v, "scopes", scopes_text(w->scopes, &cli.arena));
-	put_time(v, "expires_at", w->expires_at);
-	cli_print_json(v);
+	view_str(v, "user", u.name);
+	view_str(v, "scopes", scopes_text(w->scopes, &cli.arena));
+	put_time(v, "expires_at", expires_at);
+	*out = v;
+	return RC_OK;
+}
+
+/* By the form of the account page, in which scopes are boxes and few life times can be chosen. */
+static enum rc make_remote(const struct wish *w, const struct view **out, struct err *err)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} boxes[] = {{SCOPE_READ, "read"}, {SCOPE_WRITE, "write"}, {SCOPE_WORK, "work"},
+	    {SCOPE_ADMIN, "admin"}};
+	struct arena *a = &cli.arena;
+	const char *form = arena_join(a, "name=", url_escape(a, w->name),
+	    "&expires=", url_escape(a, w->expires ? w->expires : "never"), NULL);
+	const struct view *v;
+	enum rc rc;
+
+	for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++)
+		if (w->scopes & boxes[i].bit)
+			form = arena_join(a, form, "&", boxes[i].name, "=yes", NULL);
+	rc = remote_post("/account/tokens", form, a, &v, err);
+	if (rc == RC_OK)
+		*out = view_get(v, "token");
+	return rc;
+}
+
+static int make(const struct wish *w)
+{
+	const struct view *v;
+	struct err err;
+
+	if ((cli.server ? make_remote(w, &v, &err) : make_here(w, &v, &err)) != RC_OK)
+		return cli_report(&err);
+	if (cli.json)
+		cli_print_json(v);
+	else
+		printf("%s\n", cli_clean(text_of(v, "token")));
 	return EX_OK;
 }
 
@@ -199,13 +263,14 @@ static int create(int argc, char **argv)
 				    optarg);
 			break;
 		case 'e':
-			w.expires_at = expiry(optarg);
+			w.expires = optarg;
 			break;
 		default:
 			return cli_usage(token_usage);
 		}
-	if (optind != argc || !w.user || !w.name)
+	if (optind != argc || (!w.user && !cli.server) || !w.name)
 		return cli_usage(token_usage);
+	refuse_user(w.user);
 	return make(&w);
 }
 
@@ -214,11 +279,17 @@ static int create(int argc, char **argv)
 /* Ids are of the site: without --org the token's own org is found by asking each. */
 static enum rc revoke_one(int64_t id, struct err *err)
 {
-	struct scope sc = *cli_scope();
+	const struct view *v;
 	struct org *orgs;
+	struct scope sc;
 	size_t n;
 	enum rc rc;
 
+	if (cli.server)
+		return remote_post(
+		    arena_printf(&cli.arena, "/account/tokens/%lld/revoke", (long long)id), "",
+		    &cli.arena, &v, err);
+	sc = *cli_scope();
 	if (cli_org())
 		return token_revoke(cli_db(), &sc, 0, id, err);
 	rc = org_list(cli_db(), &cli.arena, &orgs, &n, err);

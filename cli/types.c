@@ -7,6 +7,8 @@
 #include <sysexits.h>
 
 #include "cli/cli.h"
+#include "cli/remote.h"
+#include "cli/source.h"
 #include "cli/packages.h"
 #include "cli/selftest.h"
 #include "core/ini.h"
@@ -23,43 +25,57 @@ static struct view *published_view(const struct jobtype *t)
 {
 	struct view *v = jobtype_view(t, &cli.arena);
 
+	if (!t->available)
+		view_str(v, "missing", jobtype_missing(cli_config(), t, &cli.arena));
 	view_int(v, "version", t->version);
 	view_bool(v, "available", t->available);
 	view_bool(v, "paused", t->paused);
 	return v;
 }
 
-static int list(void)
+static enum rc published(struct view *all, struct err *err)
 {
-	struct view *v = view_obj(&cli.arena), *all = view_list(&cli.arena);
 	struct jobtypes types;
-	struct err err;
+	enum rc rc = jobtype_load_db(cli_db(), &cli.arena, &types, err);
 
-	if (jobtype_load_db(cli_db(), &cli.arena, &types, &err) != RC_OK)
-		return cli_report(&err);
-	for (size_t i = 0; i < types.n; i++)
+	for (size_t i = 0; rc == RC_OK && i < types.n; i++)
 		view_push(all, published_view(&types.list[i]));
-	if (cli.json) {
-		view_put(v, "types", all);
-		cli_print_json(v);
-		return EX_OK;
-	}
-	for (size_t i = 0; i < types.n; i++) {
-		const struct jobtype *t = &types.list[i];
-		const char *missing =
-		    t->available ? NULL : jobtype_missing(cli_config(), t, &cli.arena);
+	return rc;
+}
 
-		printf("%-20s  version %-3lld  %s%s%s%s%s\n", t->name, (long long)t->version,
-		    cli_clean(t->title), t->paused ? "  (paused)" : "",
-		    t->available ? "" : "  (not available: ",
-		    missing        ? cli_clean(missing)
-		    : t->available ? ""
-				   : "its program",
-		    t->available ? "" : " is missing)");
+static void print_types(const struct view *all)
+{
+	for (size_t i = 0; i < view_len(all); i++) {
+		const struct view *t = view_at(all, i);
+		const char *missing = text_of(t, "missing");
+
+		printf("%-20s  version %-3lld  %s%s", cli_clean(text_of(t, "name")),
+		    (long long)number_of(t, "version"), cli_clean(text_of(t, "title")),
+		    is_true(t, "paused") ? "  (paused)" : "");
+		if (!is_true(t, "available"))
+			printf("  (not available: %s is missing)",
+			    *missing ? cli_clean(missing) : "its program");
+		putchar('\n');
 	}
-	if (!types.n)
+	if (!view_len(all))
 		fputs("no job type is published yet; the processor does that when it starts\n",
 		    stderr);
+}
+
+static int list(void)
+{
+	struct view *v = view_obj(&cli.arena), *here = view_list(&cli.arena);
+	const struct view *all = here;
+	struct err err;
+
+	if ((cli.server ? remote_types(&all, &err) : published(here, &err)) != RC_OK)
+		return cli_report(&err);
+	if (cli.json) {
+		view_put(v, "types", (struct view *)all);
+		cli_print_json(v);
+	} else {
+		print_types(all);
+	}
 	return EX_OK;
 }
 

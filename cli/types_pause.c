@@ -6,8 +6,22 @@
 #include <sysexits.h>
 
 #include "cli/cli.h"
+#include "cli/remote.h"
 #include "core/doorbell.h"
 #include "core/jobtype.h"
+#include "core/url.h"
+
+static enum rc pause_one(const char *name, bool pause, struct err *err)
+{
+	struct arena *a = &cli.arena;
+	const struct view *v;
+
+	if (cli.server)
+		return remote_post(arena_join(a, "/admin/types/", url_escape(a, name),
+				       pause ? "/pause" : "/resume", NULL),
+		    "", a, &v, err);
+	return jobtype_pause(cli_db(), cli_scope(), name, pause, err);
+}
 
 int cmd_types_pause(int n, char **names, bool pause)
 {
@@ -18,7 +32,7 @@ int cmd_types_pause(int n, char **names, bool pause)
 		struct view *row = view_obj(&cli.arena);
 		struct err err;
 
-		if (jobtype_pause(cli_db(), cli_scope(), names[i], pause, &err) != RC_OK) {
+		if (pause_one(names[i], pause, &err) != RC_OK) {
 			code = cli_report(&err);
 			continue;
 		}
@@ -28,7 +42,8 @@ int cmd_types_pause(int n, char **names, bool pause)
 		if (!cli.json)
 			printf("%s %s\n", names[i], pause ? "paused" : "resumed");
 	}
-	doorbell_ring(cli_config());
+	if (!cli.server)
+		doorbell_ring(cli_config());
 	view_put(v, "types", list);
 	if (cli.json)
 		cli_print_json(v);

@@ -140,7 +140,8 @@ sub crawl {
 					$shown{$who}{$_} = 1 for @found;
 					my $owner = owner($answer);
 					push @foreign, "$asked_for: of $owner" if $owner && $owner !~ $may;
-					$tags{$who}{$_} = 1 for grep { defined } @{ $answer->{headers} }{qw(hx-ptag etag)};
+					# The API document is the same for everybody.
+					$tags{$who}{$_} = 1 for grep { defined && $path !~ /openapi/ } @{ $answer->{headers} }{qw(hx-ptag etag)};
 				}
 			}
 		}

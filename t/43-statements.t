@@ -13,7 +13,7 @@ my %need_not;
 sub need_not { my ($why, $names) = @_; $need_not{$_} = $why for split ' ', $names; return }
 
 need_not('by the id of a project, which the caller has looked up as theirs (request_job, request_project)',
-	'COUNTER_ADD COUNTER_STATUS COUNTER_TYPE');
+	'COUNTER_ADD COUNTER_ALL COUNTER_STATUS COUNTER_TYPE');
 need_not('by the id of a job, which the caller has locked as theirs in the same transaction',
 	'JOB_SEARCH_DELETE ARCHIVE_FORGET');
 need_not('names for the search index, all of them; it is asked by project, and the answer is joined with jobs of the org',

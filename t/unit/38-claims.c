@@ -344,7 +344,11 @@ static void priority_then_turns_then_age(void **state)
 static void a_host_takes_no_more_of_a_type_than_it_has_slots(void **state)
 {
 	struct claim_slot slots[] = {{"a", 2, 0}, {"b", 0, 0}};
-	struct claim_ask ask = {1, slots, 2, 20, 60000};
+	struct claim_ask ask = {.worker_id = 1,
+	    .slots = slots,
+	    .slot_count = 2,
+	    .want = 20,
+	    .lease_ms = 60000};
 	struct claim *c;
 	size_t n;
 

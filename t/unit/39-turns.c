@@ -60,7 +60,11 @@ static int64_t worker(const char *host)
 static size_t take_as(int64_t worker_id, int64_t limit, size_t want, int of[4], struct claim **out)
 {
 	struct claim_slot slots[] = {{"a", limit, 0}, {"b", limit, 0}};
-	struct claim_ask ask = {worker_id, slots, 2, want, 60000};
+	struct claim_ask ask = {.worker_id = worker_id,
+	    .slots = slots,
+	    .slot_count = 2,
+	    .want = want,
+	    .lease_ms = 60000};
 	size_t n;
 
 	OK(db_begin(db, &err));

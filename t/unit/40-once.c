@@ -34,7 +34,11 @@ static int64_t count(enum sql_id id, const struct db_arg *args, size_t n)
 static size_t turn(struct db *own, int64_t worker, struct arena *a, struct claim **held, size_t n)
 {
 	struct claim_slot slots[] = {{.job_type = "a"}, {.job_type = "b"}};
-	struct claim_ask ask = {worker, slots, 2, 7, 60000};
+	struct claim_ask ask = {.worker_id = worker,
+	    .slots = slots,
+	    .slot_count = 2,
+	    .want = 7,
+	    .lease_ms = 60000};
 
 	OK(db_begin(own, &err));
 	for (size_t i = 0; i < n; i++)

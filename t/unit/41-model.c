@@ -92,7 +92,11 @@ static void step_create(void)
 static void claim(int64_t worker, size_t want)
 {
 	struct claim_slot slots[] = {{.job_type = "a"}, {.job_type = "b"}};
-	struct claim_ask ask = {worker, slots, 2, want, 60000};
+	struct claim_ask ask = {.worker_id = worker,
+	    .slots = slots,
+	    .slot_count = 2,
+	    .want = want,
+	    .lease_ms = 60000};
 	int64_t least = INT64_MAX;
 	struct claim *got;
 	size_t n, left = 0;

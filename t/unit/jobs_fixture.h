@@ -114,7 +114,8 @@ static __attribute__((unused)) struct job look(int64_t id)
 static __attribute__((unused)) size_t take(size_t want, struct claim **out)
 {
 	struct claim_slot slots[] = {{.job_type = "a"}, {.job_type = "b"}};
-	struct claim_ask ask = {1, slots, 2, want, 60000};
+	struct claim_ask ask = {
+	    .worker_id = 1, .slots = slots, .slot_count = 2, .want = want, .lease_ms = 60000};
 	bool ready;
 	size_t n;
 
