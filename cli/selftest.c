@@ -228,9 +228,10 @@ static void test_one(struct stage *st, const struct jobtype *t)
 		    arena_printf(&cli.arena, "%s is missing: %s",
 			jobtype_missing(cli_config(), t, &cli.arena), advice));
 	} else if (!t->sample[0]) {
-		note(st, "skip", t, 0, t->manual     ? "moved by hand"
-			      : t->external ? "run elsewhere"
-					    : "it has no sample");
+		note(st, "skip", t, 0,
+		    t->manual     ? "moved by hand"
+		    : t->external ? "run elsewhere"
+				  : "it has no sample");
 	} else {
 		wrong = mill(t, &result);
 		st->failed += wrong != NULL;

@@ -77,8 +77,7 @@ enum rc accept_add(struct accept *ac, int fd, const struct accept_file *f, struc
 
 /* A job without a file: of a type that nobody here runs (manual, or runner = external), "manual" if
  * job_type is NULL. RC_INVALID (ac->field says which); RC_BUSY: no type is published yet. */
-enum rc accept_bare(
-    struct accept *ac, const char *job_type, const char *name, struct err *err);
+enum rc accept_bare(struct accept *ac, const char *job_type, const char *name, struct err *err);
 
 /* Make the names in the store last; before the transaction begins. */
 enum rc accept_sync(struct accept *ac, struct err *err);

@@ -22,11 +22,11 @@ struct claim_slot {
 /* Who asks for up to `want` jobs of which types; lease_until = lease clock + lease_ms. */
 struct claim_ask {
 	int64_t worker_id; /* 0: a program elsewhere, which no host counts */
-	int64_t org_id;    /* only jobs of this org; 0: of any */
-	const char *actor; /* for the history; NULL: the processor */
 	struct claim_slot *slots;
 	size_t slot_count, want;
 	int64_t lease_ms;
+	int64_t org_id;    /* only jobs of this org; 0: of any */
+	const char *actor; /* for the history; NULL: the processor */
 };
 
 struct claim {
@@ -81,7 +81,7 @@ struct claim_end {
 	int64_t read_bytes, write_bytes;       /* from and to the disk; -1 */
 	const struct file *inputs;             /* id and sha256: digests that were missing */
 	size_t input_count;
-	const struct file *outputs;            /* JOB_COMPLETE: in the store already */
+	const struct file *outputs; /* JOB_COMPLETE: in the store already */
 	size_t output_count;
 };
 /* Ends the attempt and gives the token back. On a job that was cancelled meanwhile only the token

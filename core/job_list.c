@@ -207,8 +207,8 @@ enum rc job_id_at(struct db *db, int64_t wall_ms, int64_t *id, struct err *err)
 		return rc == RC_NOTFOUND ? RC_OK : rc;
 	high = db_int(&cur, 0) + 1;
 	db_finish(&cur);
-	/* All ids below low are of before, those from high on are not. Ids have gaps: what is looked
-	 * at is the next one that exists. */
+	/* All ids below low are of before, those from high on are not. Ids have gaps: what is
+	 * looked at is the next one that exists. */
 	while (low < high) {
 		int64_t mid = low + (high - low) / 2, found = high, at = INT64_MAX;
 

@@ -35,8 +35,9 @@ enum {
 struct jobtype {
 	const char *name, *title, *description, *file; /* file: the .conf it came from */
 	int64_t version;                               /* 0 until published */
-	const char **accept;  /* content types, extensions with a dot, or "*"; NULL-terminated */
-	const char **command; /* argv with placeholders; NULL-terminated; empty if manual or external */
+	const char **accept; /* content types, extensions with a dot, or "*"; NULL-terminated */
+	const char *
+	    *command; /* argv with placeholders; NULL-terminated; empty if manual or external */
 	const char **requires, **read; /* programs; extra read-only paths; NULL-terminated */
 	struct params params;
 	bool many; /* one job of all files that come together, else one job a file */

@@ -310,10 +310,10 @@ static enum rc check_complete(const struct section *s, struct err *err)
 {
 	const struct jobtype *t = &s->t;
 	bool elsewhere = t->manual || t->external;
-	const char *missing = !t->title                  ? "title"
-			      : !t->accept               ? "accept"
+	const char *missing = !t->title                    ? "title"
+			      : !t->accept                 ? "accept"
 			      : !*t->command && !elsewhere ? "command"
-							 : NULL;
+							   : NULL;
 	struct err why;
 
 	if (t->external && (t->manual || *t->command))

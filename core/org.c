@@ -65,13 +65,13 @@ enum rc org_of(struct db *db, const struct scope *sc, struct arena *a, const cha
     bool *many_projects, struct err *err)
 {
 	struct db_cursor cur;
-	enum rc rc =
-	    db_one(db, &cur, SQL_ORG_OF, DB_ARGS(DB_INT(sc->org_id), DB_INT(sc->limited)), err);
+	enum rc rc = db_one(db, &cur, SQL_ORG_OF,
+	    DB_ARGS(DB_INT(sc->org_id), DB_INT(sc->limited), DB_INT(sc->home_project)), err);
 
 	if (rc != RC_OK)
 		return rc;
 	*name = arena_strdup(a, db_text(&cur, 0, NULL));
-	*many_projects = db_int(&cur, 1) > 1;
+	*many_projects = db_int(&cur, 1) != 0;
 	db_finish(&cur);
 	return RC_OK;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "core/str.h"
 
 static const char *const names[RC_MAX] = {
 	[RC_OK] = "ok",
@@ -39,6 +40,7 @@ enum rc err_set(struct err *err, enum rc rc, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
+	str_mend(err->text);
 	return rc;
 }
 

@@ -159,6 +159,24 @@ bool str_utf8(const char *s, size_t len)
 	return true;
 }
 
+void str_mend(char *s)
+{
+	size_t len = strlen(s), n;
+	char *to = s;
+	uint32_t cp;
+
+	for (; len; s += n, len -= n) {
+		n = utf8_char((const unsigned char *)s, len, &cp);
+		if (n) {
+			memmove(to, s, n);
+			to += n;
+		} else {
+			n = 1;
+		}
+	}
+	*to = '\0';
+}
+
 /* Characters that draw nothing but change how the rest is read: controls, direction marks,
  * line separators, byte order marks. */
 static bool invisible(uint32_t cp)

@@ -24,6 +24,8 @@ bool str_bool(const char *s, bool *out);
 
 /* Well-formed UTF-8 (no surrogates, no overlong forms) without NUL. */
 bool str_utf8(const char *s, size_t len);
+/* Leave out what is not: of a text that was cut, a piece of a character. */
+void str_mend(char *s);
 
 /* Make a display name of an uploaded name: the part after the last / or \, control characters and
  * the marks that turn text direction removed, invalid UTF-8 refused, cut to 255 bytes at a

@@ -1,6 +1,6 @@
 /*
- * Lists for programs: GET /api/jobs and GET /api/project/{project}/jobs; and the state of one job in
- * the words of a poller, GET /api/jobs/{job}/status.
+ * Lists for programs: GET /api/jobs and GET /api/project/{project}/jobs; and the state of one job
+ * in the words of a poller, GET /api/jobs/{job}/status.
  */
 #include <string.h>
 
@@ -30,7 +30,8 @@ static enum rc answer_list(
 	struct view *v;
 	enum rc rc;
 
-	tag_make(app, r, l->version, arena_join(r->arena, "api ", l->path, " ", l->name, NULL), l->tag);
+	tag_make(
+	    app, r, l->version, arena_join(r->arena, "api ", l->path, " ", l->name, NULL), l->tag);
 	if (tag_unchanged(r, resp, l->tag))
 		return RC_OK;
 	rc = list_view(app, r, l, false, &v, err);

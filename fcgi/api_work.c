@@ -1,9 +1,9 @@
 /*
  * Programs elsewhere that process jobs: POST /api/work/claim and what follows.
  *
- * They do what a processor of ours does (core/claim.h), for types with runner = external and for the
- * org of their token alone: claim, renew, report, end, each write fenced by the lease token that the
- * claim gave out. A lease that is not renewed runs out, and the job is claimed again.
+ * They do what a processor of ours does (core/claim.h), for types with runner = external and for
+ * the org of their token alone: claim, renew, report, end, each write fenced by the lease token
+ * that the claim gave out. A lease that is not renewed runs out, and the job is claimed again.
  */
 #include <string.h>
 #include <unistd.h>
@@ -52,8 +52,8 @@ static bool named(const char *list, const char *name)
 	return false;
 }
 
-static enum rc check_types(struct request *r, const struct jobtypes *types, struct response *resp,
-    struct err *err)
+static enum rc check_types(
+    struct request *r, const struct jobtypes *types, struct response *resp, struct err *err)
 {
 	const char *list = request_text(r, "types");
 
@@ -76,8 +76,7 @@ static enum rc check_types(struct request *r, const struct jobtypes *types, stru
 	return RC_OK;
 }
 
-static void make_ask(
-    struct request *r, const struct jobtypes *types, struct claim_ask *ask)
+static void make_ask(struct request *r, const struct jobtypes *types, struct claim_ask *ask)
 {
 	*ask = (struct claim_ask){.org_id = r->scope.org_id,
 	    .actor = actor(r),
@@ -280,7 +279,8 @@ static enum rc end_in(struct app *app, struct request *r, const struct job *job,
 		return RC_NOTFOUND;
 	}
 	if (rc == RC_OK)
-		rc = audit_add(app->db, &sc, end->action == JOB_COMPLETE ? "work.complete" : "work.fail",
+		rc = audit_add(app->db, &sc,
+		    end->action == JOB_COMPLETE ? "work.complete" : "work.fail",
 		    arena_printf(r->arena, "job %lld", (long long)job->id), NULL, err);
 	if (rc == RC_OK)
 		return db_commit_durable(app->db, err);
@@ -344,7 +344,9 @@ enum rc api_work_fail(struct app *app, struct request *r, struct response *resp,
 	struct claim_end end = {
 	    .action = retry ? JOB_RELEASE : JOB_FAIL,
 	    .counts = true,
-	    .error = error ? error : again ? again : default_error,
+	    .error = error   ? error
+		     : again ? again
+			     : default_error,
 	};
 	enum job_status status;
 	const char *token;
@@ -358,7 +360,7 @@ enum rc api_work_fail(struct app *app, struct request *r, struct response *resp,
 	    status != JOB_PROCESSING && status != JOB_PAUSED)
 		end.action = JOB_CANCEL;
 	else if (retry)
-		end.run_at = clock_wall_ms() +
-			     claim_backoff_ms(app->cfg->backoff_ms, job.retry_count + 1);
+		end.run_at =
+		    clock_wall_ms() + claim_backoff_ms(app->cfg->backoff_ms, job.retry_count + 1);
 	return end_job(app, r, resp, &job, token, &end, err);
 }

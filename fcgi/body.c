@@ -80,10 +80,6 @@ enum rc body_json(struct app *app, struct request *r, struct response *resp, str
 	if (r->content_length > BODY_JSON_MAX)
 		return response_fail(
 		    resp, 413, NULL, err, "the body is larger than %d bytes", BODY_JSON_MAX);
-	if (!len) {
-		r->json = view_obj(r->arena);
-		return RC_OK;
-	}
 	if (strcmp(request_media_type(r), "application/json") != 0)
 		return response_fail(
 		    resp, 415, NULL, err, "this address takes an object as application/json");

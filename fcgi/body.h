@@ -12,9 +12,8 @@
 /* Read an urlencoded body into r->form. 413, 415, 400. */
 enum rc body_form(struct request *r, struct response *resp, struct err *err);
 
-/* Read a JSON object into r->json; no body at all is an empty one. 413, 415, 400. */
-enum rc body_json(
-    struct app *app, struct request *r, struct response *resp, struct err *err);
+/* Read a JSON object into r->json. 413, 415, 400. */
+enum rc body_json(struct app *app, struct request *r, struct response *resp, struct err *err);
 
 /* nginx's part when there is no nginx: write the body to a new file in the spool, so that the
  * handler finds REQUEST_BODY_FILE. body_unspool removes it after the response. */

@@ -179,9 +179,12 @@ static enum rc check_body(
 	case BODY_JSON:
 		return body_json(app, r, resp, err);
 	case BODY_ANY:
-		if (r->content_length <= 0 ||
-		    strcmp(request_media_type(r), "application/json") == 0)
+		if (r->content_length <= 0)
+			r->json = view_obj(r->arena);
+		else if (strcmp(request_media_type(r), "application/json") == 0)
 			return body_json(app, r, resp, err);
+		if (r->json)
+			return RC_OK;
 		/* fall through */
 	case BODY_FILE:
 		rc = check_upload(app, r, r->content_length, resp, err);

@@ -24,8 +24,8 @@ void session_cookie_clear(const struct app *app, const struct request *r, struct
 struct job;
 enum rc request_job(struct app *app, struct request *r, struct job *out, struct err *err);
 
-/* The project that the path or the input `project` names (id or name), or the caller's own; likewise.
- * RC_NOTFOUND for one in the path, else 422. */
+/* The project that the path or the input `project` names (id or name), or the caller's own;
+ * likewise. RC_NOTFOUND for one in the path, else 422. */
 enum rc request_project(struct app *app, struct request *r, struct response *resp, struct err *err);
 
 #endif

@@ -24,7 +24,7 @@ static const char usage[] = "usage: dropmill-web [-n] [-c FILE] | --routes | --v
 static void print_routes(void)
 {
 	static const char *const access[] = {"public", "viewer", "member", "admin", "operator"};
-	static const char *const body[] = {"none", "form", "json", "file"};
+	static const char *const body[] = {"none", "form", "json", "file", "any"};
 	struct arena a;
 
 	arena_init(&a);

@@ -14,8 +14,8 @@
 
 #define READ_BYTES 65536
 
-enum rc outputs_take(struct app *app, struct request *r, struct outputs *o, struct response *resp,
-    struct err *err)
+enum rc outputs_take(
+    struct app *app, struct request *r, struct outputs *o, struct response *resp, struct err *err)
 {
 	*o = (struct outputs){.up.fd = -1};
 	return r->json ? RC_OK : upload_open(app, r, &o->up, resp, err);
@@ -88,8 +88,8 @@ enum rc outputs_store(struct app *app, struct request *r, struct outputs *o, con
 	struct jobtype type;
 	int64_t bytes = 0;
 	char most[16];
-	enum rc rc = jobtype_load_version(
-	    app->db, job->job_type, job->type_version, r->arena, &type, err);
+	enum rc rc =
+	    jobtype_load_version(app->db, job->job_type, job->type_version, r->arena, &type, err);
 
 	for (size_t i = 0; i < o->up.n; i++)
 		bytes += o->up.files[i].size;

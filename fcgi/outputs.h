@@ -16,8 +16,8 @@ struct outputs {
 
 /* Take the body apart, fields into the request's inputs; a JSON body has no files. Pair with
  * outputs_close, also after a failure. */
-enum rc outputs_take(struct app *app, struct request *r, struct outputs *o, struct response *resp,
-    struct err *err);
+enum rc outputs_take(
+    struct app *app, struct request *r, struct outputs *o, struct response *resp, struct err *err);
 /* Store them, durable, within what the job's type allows (413), each under a name of its own (422).
  */
 enum rc outputs_store(struct app *app, struct request *r, struct outputs *o, const struct job *job,

@@ -125,3 +125,23 @@ enum rc page_job_delete(struct app *app, struct request *r, struct response *res
 	}
 	return RC_OK;
 }
+
+/* DELETE /processing_file/{job}: the files of a job that has ended go, its record stays; any other
+ * is cancelled. */
+enum rc page_processing_delete(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	struct job_gone gone = {0};
+	struct job job;
+	enum rc rc = request_job(app, r, &job, err);
+
+	if (rc != RC_OK)
+		return rc;
+	if (job_next(job.status, JOB_REMOVE) == JOB_STATUS_MAX)
+		return act(app, r, resp, JOB_CANCEL, err);
+	rc = job_remove(app->db, &r->scope, job.id, "by hand", r->arena, &gone, err);
+	if (rc != RC_OK)
+		return rc;
+	job_unlink(&app->store, &gone);
+	return job_answer(app, r, resp, job.uuid, err);
+}

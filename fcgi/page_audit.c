@@ -44,7 +44,8 @@ static enum rc read_filter(struct app *app, struct request *r, struct audit_filt
 	f->org_id = admin_reach(r);
 	if (rc == RC_OK && key) {
 		rc = admin_org(app, r, key, &org, err);
-		f->org_id = org.id;
+		if (rc == RC_OK)
+			f->org_id = org.id;
 	}
 	f->actor = request_text(r, "actor");
 	f->action = request_text(r, "action");

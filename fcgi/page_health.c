@@ -32,9 +32,9 @@ static const char *check_store(struct app *app, struct err *err)
 
 static const char *check_database(struct app *app, struct err *err)
 {
-	int64_t version;
+	int64_t stamp;
 
-	return project_version(app->db, &scope_local, &version, err) == RC_OK ? "ok" : "failed";
+	return jobtype_stamp(app->db, &stamp, err) == RC_OK ? "ok" : "failed";
 }
 
 static const char *check_processor(struct app *app, struct arena *a, struct err *err)

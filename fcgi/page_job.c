@@ -113,25 +113,36 @@ static enum rc put_parameters(
 	return RC_OK;
 }
 
-static enum rc answer_page(struct app *app, struct request *r, struct response *resp,
-    const struct log_source *log, const char *tag, struct err *err)
+/* All that is shown of one job. */
+static enum rc detail_view(struct app *app, struct request *r, const struct log_source *log,
+    struct view **out, struct err *err)
 {
-	const struct job *job = log->job;
-	struct view *page = view_obj(r->arena), *v,
-		    *lines = log_last_lines(r->arena, log, LAST_LINES);
+	struct view *lines = log_last_lines(r->arena, log, LAST_LINES);
 	const struct jobtypes *types;
-	enum rc rc = job_full_view(app, r, job, &v, err);
+	enum rc rc = job_full_view(app, r, log->job, out, err);
 
 	if (rc == RC_OK)
 		rc = app_types(app, &types, err);
 	if (rc == RC_OK)
-		rc = put_parameters(app, r, job, v, err);
+		rc = put_parameters(app, r, log->job, *out, err);
 	if (rc != RC_OK)
 		return rc;
-	job_view_page(r, v, job, types);
-	view_put(page, "job", v);
+	job_view_page(r, *out, log->job, types);
 	if (lines)
-		view_put(v, "last_lines", lines);
+		view_put(*out, "last_lines", lines);
+	return RC_OK;
+}
+
+static enum rc answer_page(struct app *app, struct request *r, struct response *resp,
+    const struct log_source *log, const char *tag, struct err *err)
+{
+	const struct job *job = log->job;
+	struct view *page = view_obj(r->arena), *v;
+	enum rc rc = detail_view(app, r, log, &v, err);
+
+	if (rc != RC_OK)
+		return rc;
+	view_put(page, "job", v);
 	view_str(page, "tag", tag);
 	view_ref(page, "list_url", list_path(r));
 	page_view(app, r, page, job->name, job_status_final(job->status) ? 0 : REFRESH_SECONDS);
@@ -166,6 +177,28 @@ static enum rc answer_job(struct app *app, struct request *r, struct response *r
 	view_put(answer, "job", v);
 	response_json(resp, answer);
 	return RC_OK;
+}
+
+/* One job with everything, for a dialog; a whole page and JSON are those of the job itself. */
+enum rc page_job_detail(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	struct log_source log;
+	struct view *v;
+	struct job job;
+	enum rc rc;
+
+	if (request_want(r) != WANT_FRAGMENT)
+		return page_job_show(app, r, resp, err);
+	rc = request_job(app, r, &job, err);
+	if (rc == RC_OK)
+		rc = log_source_open(app, &job, 0, &log, err);
+	if (rc != RC_OK)
+		return rc;
+	rc = detail_view(app, r, &log, &v, err);
+	if (rc == RC_OK)
+		rc = response_html(app, resp, FRAGMENT_DETAIL, v, err);
+	log_source_close(&log);
+	return rc;
 }
 
 enum rc page_job_show(struct app *app, struct request *r, struct response *resp, struct err *err)

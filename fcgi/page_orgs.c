@@ -242,7 +242,7 @@ enum rc page_org_limits(struct app *app, struct request *r, struct response *res
 	const char *field = NULL;
 	struct quota q;
 	struct org org;
-	int64_t cap;
+	int64_t cap = -1;
 	enum rc rc = admin_org(app, r, request_capture(r, "org"), &org, err);
 
 	if (rc == RC_OK)

@@ -56,11 +56,19 @@ static enum rc read_ticket(struct app *app, struct request *r, const struct uplo
 	return rc;
 }
 
+/* Whether only CSV is taken: the interface of /processing_file/. */
+static bool csv_only(const struct request *r)
+{
+	return strcmp(r->route->pattern, "/processing_file") == 0;
+}
+
 /* The job type asked for, by either of its names; NULL: the file decides. */
 static const char *asked_type(const struct request *r)
 {
 	const char *type = request_text(r, "type");
 
+	if (csv_only(r))
+		return "csv-profile";
 	return type ? type : request_text(r, "job_type");
 }
 
@@ -91,8 +99,8 @@ static const char *jobs_json(struct request *r, const struct accept *ac)
 }
 
 /* `jobs` of what was stored, as the interface that was asked has it. */
-static enum rc tell(struct request *r, struct response *resp, enum told told, const char *json,
-    struct err *err)
+static enum rc tell(
+    struct request *r, struct response *resp, enum told told, const char *json, struct err *err)
 {
 	struct view *made, *v = view_obj(r->arena);
 	const struct view *first;
@@ -127,8 +135,8 @@ static enum rc tell(struct request *r, struct response *resp, enum told told, co
 	return RC_OK;
 }
 
-static enum rc answer(struct app *app, struct request *r, struct response *resp,
-    enum told told, const char *json, struct err *err)
+static enum rc answer(struct app *app, struct request *r, struct response *resp, enum told told,
+    const char *json, struct err *err)
 {
 	struct view *v;
 	struct list l;
@@ -155,8 +163,8 @@ static enum rc answer(struct app *app, struct request *r, struct response *resp,
 }
 
 /* RC_NOTFOUND: it was not answered before. */
-static enum rc replay(struct app *app, struct request *r, struct response *resp,
-    enum told told, const struct ticket *t, struct err *err)
+static enum rc replay(struct app *app, struct request *r, struct response *resp, enum told told,
+    const struct ticket *t, struct err *err)
 {
 	const char *json;
 	enum rc rc =
@@ -231,11 +239,14 @@ static enum rc store_file(struct app *app, struct request *r, struct upload *up,
 	    },
 	    err);
 	close(fd);
+	if (rc == RC_INVALID && csv_only(r) && ac->type == NULL)
+		return response_fail(resp, 415, "file", err, "only CSV files are taken here");
 	if (rc == RC_INVALID)
 		return response_fail(
 		    resp, 422, ac->field, err, "%s", arena_strdup(ac->arena, err->text));
 	if (rc == RC_BUSY)
-		return response_fail(resp, 503, NULL, err, "%s", arena_strdup(ac->arena, err->text));
+		return response_fail(
+		    resp, 503, NULL, err, "%s", arena_strdup(ac->arena, err->text));
 	return rc;
 }
 
@@ -246,6 +257,9 @@ static enum rc make_bare(
 	const char *name = request_text(r, "name");
 	enum rc rc;
 
+	/* /api/project/{project}/jobs names a type alone. */
+	if (!name && strcmp(r->segment[r->segments - 2], "api") != 0)
+		name = asked_type(r);
 	if (!name)
 		return response_fail(resp, 422, "name", err, "name is missing");
 	rc = accept_bare(ac, asked_type(r), name, err);
@@ -257,8 +271,8 @@ static enum rc make_bare(
 	return rc;
 }
 
-static enum rc store_files(struct app *app, struct request *r, struct upload *up,
-    struct accept *ac, struct response *resp, struct err *err)
+static enum rc store_files(struct app *app, struct request *r, struct upload *up, struct accept *ac,
+    struct response *resp, struct err *err)
 {
 	const char *name = request_text(r, "name");
 	struct given given;
@@ -302,8 +316,8 @@ static enum rc commit(struct app *app, struct request *r, struct accept *ac, con
 	return rc;
 }
 
-static enum rc make_jobs(struct app *app, struct request *r, struct upload *up,
-    enum told told, const struct ticket *t, struct response *resp, struct err *err)
+static enum rc make_jobs(struct app *app, struct request *r, struct upload *up, enum told told,
+    const struct ticket *t, struct response *resp, struct err *err)
 {
 	const struct jobtypes *types;
 	const char *json = NULL;
@@ -356,12 +370,13 @@ static enum rc form_again(struct app *app, struct request *r, const struct uploa
 	return page_home_again(app, r, name ? jobtype_find(types, name) : NULL, &o, resp, err);
 }
 
-static enum rc create(struct app *app, struct request *r, struct response *resp,
-    enum told told, struct err *err)
+static enum rc create(
+    struct app *app, struct request *r, struct response *resp, enum told told, struct err *err)
 {
 	struct upload up = {.fd = -1};
 	struct ticket ticket;
-	enum rc rc = r->json ? upload_params(r, &up, resp, err) : upload_open(app, r, &up, resp, err);
+	enum rc rc =
+	    r->json ? upload_params(r, &up, resp, err) : upload_open(app, r, &up, resp, err);
 
 	if (rc == RC_OK)
 		rc = request_project(app, r, resp, err);

@@ -186,7 +186,7 @@ enum rc page_user_link(struct app *app, struct request *r, struct response *resp
 	return RC_OK;
 }
 
-/* The ids in the fields `project`, each of a project of the user's organisation. */
+/* The ids in the fields `project[]`, each of a project of the user's organisation. */
 static enum rc read_projects(struct app *app, const struct request *r, const struct user *u,
     int64_t **out, size_t *n, struct err *err)
 {
@@ -199,7 +199,7 @@ static enum rc read_projects(struct app *app, const struct request *r, const str
 	for (size_t i = 0; i < r->form.n; i++) {
 		enum rc rc;
 
-		if (strcmp(r->form.list[i].name, "project") != 0)
+		if (strcmp(r->form.list[i].name, "project[]") != 0)
 			continue;
 		rc = project_find(app->db, &theirs, r->form.list[i].value, r->arena, &p, err);
 		if (rc == RC_NOTFOUND)

@@ -41,9 +41,8 @@ const char *user_path(struct arena *a, const char *name)
 static enum rc answer_page(struct app *app, struct request *r, struct response *resp,
     struct view *v, const char *org_key, const struct fault *fault, struct err *err)
 {
-	bool posted = r->method == METHOD_POST;
-	const char *role = posted ? request_text(r, "role") : NULL,
-		   *org = posted ? request_text(r, "org") : org_key;
+	const char *role = fault ? request_text(r, "role") : NULL,
+		   *org = fault ? request_text(r, "org") : org_key;
 	const struct view *list = view_get(v, "users");
 	struct org *orgs;
 	size_t n;

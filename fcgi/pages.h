@@ -6,28 +6,31 @@
 
 #include "fcgi/route.h"
 
-route_handler page_home_show;                                   /* page_home.c */
-route_handler page_jobs_table;                                  /* page_jobs.c */
-route_handler page_options_show;                                /* options.c */
-route_handler page_job_create;                                  /* page_upload.c */
-route_handler page_job_show;                                    /* page_job.c */
-route_handler page_job_retry, page_job_cancel, page_job_delete; /* page_action.c */
-route_handler page_job_pause, page_job_resume;                  /* page_action.c */
-route_handler page_job_move;                                    /* api_job.c */
-route_handler api_job_show, api_job_move, api_job_statuses;     /* api_job.c */
-route_handler page_file_input, page_file_output;                /* page_file.c */
-route_handler page_job_log;                                     /* page_log.c */
-route_handler page_job_files;                                   /* page_files.c */
-route_handler page_job_archive;                                 /* page_archive.c */
-route_handler page_job_admit;                                   /* page_admit.c */
-route_handler page_login_show, page_login, page_logout;         /* page_login.c */
-route_handler page_link_show, page_link_use;                    /* page_login.c */
-route_handler api_job_create, api_project_job_create;          /* page_upload.c */
-route_handler api_jobs_list, api_job_status;                    /* api_list.c */
-route_handler api_work_claim, api_work_heartbeat;               /* api_work.c */
-route_handler api_work_progress, api_work_complete;             /* api_work.c */
-route_handler api_work_fail;                                    /* api_work.c */
-route_handler page_health_live, page_health_ready;              /* page_health.c */
+route_handler page_home_show;                                      /* page_home.c */
+route_handler page_jobs_table;                                     /* page_jobs.c */
+route_handler page_options_show;                                   /* options.c */
+route_handler page_job_create;                                     /* page_upload.c */
+route_handler page_job_show;                                       /* page_job.c */
+route_handler page_job_retry, page_job_cancel, page_job_delete;    /* page_action.c */
+route_handler page_job_pause, page_job_resume;                     /* page_action.c */
+route_handler page_job_move;                                       /* api_job.c */
+route_handler api_job_show, api_job_move, api_job_statuses;        /* api_job.c */
+route_handler page_file_input, page_file_output;                   /* page_file.c */
+route_handler page_job_log;                                        /* page_log.c */
+route_handler page_job_files;                                      /* page_files.c */
+route_handler page_job_archive;                                    /* page_archive.c */
+route_handler page_job_admit;                                      /* page_admit.c */
+route_handler page_login_show, page_login, page_logout;            /* page_login.c */
+route_handler page_link_show, page_link_use;                       /* page_login.c */
+route_handler api_job_create, api_project_job_create;              /* page_upload.c */
+route_handler api_jobs_list, api_job_status;                       /* api_list.c */
+route_handler api_work_claim, api_work_heartbeat;                  /* api_work.c */
+route_handler api_work_progress, api_work_complete;                /* api_work.c */
+route_handler api_work_fail;                                       /* api_work.c */
+route_handler page_job_detail;                                     /* page_job.c */
+route_handler page_processing_delete;                              /* page_action.c */
+route_handler api_openapi, page_docs;                              /* page_docs.c */
+route_handler page_health_live, page_health_ready;                 /* page_health.c */
 route_handler page_home_show;                                      /* page_home.c */
 route_handler page_jobs_table;                                     /* page_jobs.c */
 route_handler page_options_show;                                   /* options.c */

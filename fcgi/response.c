@@ -9,10 +9,12 @@
 
 #include "core/assets.h"
 #include "core/log.h"
+#include "core/str.h"
 #include "core/url.h"
 #include "core/version.h"
 #include "fcgi/app.h"
 #include "fcgi/menu.h"
+#include "fcgi/route.h"
 
 static const struct {
 	int status;
@@ -123,6 +125,7 @@ enum rc response_fail(
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
+	str_mend(err->text);
 	return RC_INVALID;
 }
 
@@ -207,8 +210,15 @@ static struct view *problem(
 	view_ref(v, "title", status_text(status));
 	view_int(v, "status", status);
 	view_str(v, "detail", detail);
-	if (resp->why.field)
+	if (resp->why.field) {
+		struct view *errors = view_list(r->arena), *one = view_obj(r->arena);
+
 		view_ref(v, "field", resp->why.field);
+		view_ref(one, "field", resp->why.field);
+		view_str(one, "detail", detail);
+		view_push(errors, one);
+		view_put(v, "errors", errors);
+	}
 	if (resp->why.allowed)
 		view_put(v, "allowed", (struct view *)resp->why.allowed);
 	view_ref(v, "request_id", r->id);
@@ -268,11 +278,12 @@ static const char *login_path(const struct app *app, const struct request *r, en
 	return arena_printf(r->arena, "/login?next=%s", url_escape(r->arena, here));
 }
 
-/* A person is led to the login page; false for programs, who are told 401. */
+/* A person is led to the login page; false for programs, who are told 401: whoever wants JSON, or
+ * came with a token. */
 static bool lead_to_login(
     const struct app *app, const struct request *r, struct response *resp, enum want want)
 {
-	if (want == WANT_JSON)
+	if (want == WANT_JSON || *request_param(r, PARAM_AUTHORIZATION))
 		return false;
 	buf_clear(&resp->head);
 	buf_clear(&resp->body);
@@ -284,6 +295,12 @@ static bool lead_to_login(
 	}
 	response_header(resp, "Vary", "HX-Request, Accept");
 	return true;
+}
+
+/* For the log: a link's address signs somebody in. */
+static const char *shown_path(const struct request *r)
+{
+	return r->route && strstr(r->route->pattern, "{secret}") ? r->route->pattern : r->path;
 }
 
 void response_error(struct app *app, const struct request *r, struct response *resp, enum rc rc,
@@ -298,7 +315,7 @@ void response_error(struct app *app, const struct request *r, struct response *r
 
 	if (status >= 500)
 		log_error("%s: status=%d path=\"%.200s\"", err->text[0] ? err->text : rc_name(rc),
-		    status, r->path);
+		    status, shown_path(r));
 	resp->status = status;
 	resp->ref = NULL;
 	buf_clear(&resp->head);

@@ -88,7 +88,7 @@ static const struct input move_form_inputs[] = {
     {0},
 };
 
-#define LEASE_INPUTS                                                                           \
+#define LEASE_INPUTS                                                                            \
 	{"lease_token", INPUT_TEXT, 32, 32, .doc = "of the claim, which gave it out"},          \
 	    {"lease_seconds", INPUT_INT, 10, 3600,                                              \
 		.doc = "until the job is given to somebody else, unless this comes again; 60"}, \
@@ -215,7 +215,7 @@ static const char *const sees_words[] = {"all", "some", NULL};
 
 static const struct input sees_inputs[] = {
     {"sees", INPUT_WORD, .words = sees_words,
-	.doc = "all projects, or some: those in the fields `project`, by id"},
+	.doc = "all projects, or some: those in the fields `project[]`, by id"},
     {0},
 };
 
@@ -273,12 +273,19 @@ const struct route routes[] = {
     {METHOD_GET, "/jobs/{job}/files.zip", page_job_archive, ROLE_VIEWER, SCOPE_READ, BODY_NONE,
 	NULL, "download all results in one file; 202 while it is being made"},
     {METHOD_GET, "/jobs/{job}/files/in/{name}", page_file_input, ROLE_VIEWER,
-	SCOPE_READ | SCOPE_WORK, BODY_NONE,
-	NULL, "download an input"},
+	SCOPE_READ | SCOPE_WORK, BODY_NONE, NULL, "download an input"},
     {METHOD_GET, "/jobs/{job}/files/out/{path}", page_file_output, ROLE_VIEWER, SCOPE_READ,
 	BODY_NONE, NULL, "download an output"},
     {METHOD_GET, "/jobs/{job}/log", page_job_log, ROLE_VIEWER, SCOPE_READ, BODY_NONE, log_inputs,
 	"what the job has written"},
+    {METHOD_GET, "/jobs/{job}/detail", page_job_detail, ROLE_VIEWER, SCOPE_READ, BODY_NONE, NULL,
+	"one job with everything, as a fragment for a dialog"},
+    {METHOD_POST, "/processing_file", api_job_create, ROLE_MEMBER, SCOPE_WRITE, BODY_FILE,
+	upload_inputs, "upload a CSV file to be processed"},
+    {METHOD_DELETE, "/processing_file/{job}", page_processing_delete, ROLE_MEMBER, SCOPE_WRITE,
+	BODY_NONE, action_inputs, "remove the files of a job that has ended, or cancel it"},
+    {METHOD_GET, "/processing_file/{job}/detail", page_job_detail, ROLE_VIEWER, SCOPE_READ,
+	BODY_NONE, NULL, "one job with everything, as a fragment for a dialog"},
     {METHOD_GET, "/api/jobs", api_jobs_list, ROLE_VIEWER, SCOPE_READ, BODY_NONE, list_inputs,
 	"the jobs of a project, newest first"},
     {METHOD_POST, "/api/jobs", api_job_create, ROLE_MEMBER, SCOPE_WRITE, BODY_ANY, upload_inputs,
@@ -293,8 +300,8 @@ const struct route routes[] = {
 	claim_inputs, "claim jobs to process them elsewhere"},
     {METHOD_POST, "/api/work/{job}/heartbeat", api_work_heartbeat, ROLE_MEMBER, SCOPE_WORK,
 	BODY_JSON, heartbeat_inputs, "renew the lease of a claimed job"},
-    {METHOD_POST, "/api/work/{job}/progress", api_work_progress, ROLE_MEMBER, SCOPE_WORK,
-	BODY_JSON, news_inputs, "tell how far a claimed job is, and renew its lease"},
+    {METHOD_POST, "/api/work/{job}/progress", api_work_progress, ROLE_MEMBER, SCOPE_WORK, BODY_JSON,
+	news_inputs, "tell how far a claimed job is, and renew its lease"},
     {METHOD_POST, "/api/work/{job}/complete", api_work_complete, ROLE_MEMBER, SCOPE_WORK, BODY_ANY,
 	complete_inputs, "end a claimed job well, with its results"},
     {METHOD_POST, "/api/work/{job}/fail", api_work_fail, ROLE_MEMBER, SCOPE_WORK, BODY_JSON,
@@ -370,6 +377,9 @@ const struct route routes[] = {
 	BODY_FORM, limits_inputs, "what an organisation may have"},
     {METHOD_GET, "/admin/audit", page_audit_show, ROLE_ADMIN, SCOPE_ADMIN, BODY_NONE, audit_inputs,
 	"who did what"},
+    {METHOD_GET, "/api/openapi.json", api_openapi, ROLE_NOBODY, 0, BODY_NONE, NULL,
+	"this document, OpenAPI 3.1"},
+    {METHOD_GET, "/docs", page_docs, ROLE_NOBODY, 0, BODY_NONE, NULL, "the API, for people"},
     {METHOD_GET, "/healthz", page_health_live, ROLE_NOBODY, 0, BODY_NONE, NULL,
 	"whether this process answers"},
     {METHOD_GET, "/readyz", page_health_ready, ROLE_NOBODY, 0, BODY_NONE, NULL,

@@ -15,8 +15,8 @@ struct response;
 
 /* BODY_NONE: must be empty. BODY_FORM: urlencoded, small, read into request.form. BODY_JSON: an
  * object, small, read into request.json, whose members are the inputs. BODY_FILE: in a file that
- * nginx spooled; the handler takes it. BODY_ANY: as BODY_JSON if it says that it is JSON or if there
- * is none, else as BODY_FILE. */
+ * nginx spooled; the handler takes it. BODY_ANY: as BODY_JSON if it says that it is JSON or if
+ * there is none, else as BODY_FILE. */
 enum body_policy { BODY_NONE, BODY_FORM, BODY_JSON, BODY_FILE, BODY_ANY };
 
 /* A handler fills the response and returns RC_OK, or returns a code and err, and the one place in

@@ -26,6 +26,7 @@ static const char *const names[TEMPLATE_MAX] = {
     [PAGE_WAIT] = "page_wait",
     [PAGE_ERROR] = "page_error",
     [PAGE_LOGIN] = "page_login",
+    [PAGE_DOCS] = "page_docs",
     [PAGE_ACCOUNT] = "page_account",
     [PAGE_PROJECTS] = "page_projects",
     [PAGE_ADMIN] = "page_admin",
@@ -37,6 +38,7 @@ static const char *const names[TEMPLATE_MAX] = {
     [PAGE_AUDIT] = "page_audit",
     [FRAGMENT_TABLE] = "fragment_table",
     [FRAGMENT_ROW] = "fragment_row",
+    [FRAGMENT_DETAIL] = "fragment_detail",
     [FRAGMENT_OPTIONS] = "fragment_options",
     [FRAGMENT_ERROR] = "fragment_error",
 };

@@ -183,8 +183,7 @@ enum rc upload_open(
 	return rc == RC_OK ? read_body(r, up, resp, err) : rc;
 }
 
-enum rc upload_params(
-    struct request *r, struct upload *up, struct response *resp, struct err *err)
+enum rc upload_params(struct request *r, struct upload *up, struct response *resp, struct err *err)
 {
 	const struct view *params = view_get(r->json, "params");
 	const struct upload_file none = {0};
@@ -196,8 +195,7 @@ enum rc upload_params(
 		const char *key = arena_join(r->arena, PARAM_PREFIX, name, NULL);
 
 		if (view_type(member) != VIEW_STR)
-			return response_fail(
-			    resp, 422, key, err, "%.70s must be a text", key);
+			return response_fail(resp, 422, key, err, "%.70s must be a text", key);
 		rc = add_given(r->arena, up, key, strlen(key), none,
 		    arena_strdup(r->arena, view_text(member)), view_len(member), resp, err);
 	}

@@ -35,8 +35,7 @@ enum rc upload_open(
 void upload_close(struct upload *up);
 
 /* The parameters of a request in JSON, whose member `params` holds them; there is no file. */
-enum rc upload_params(
-    struct request *r, struct upload *up, struct response *resp, struct err *err);
+enum rc upload_params(struct request *r, struct upload *up, struct response *resp, struct err *err);
 
 /* A descriptor of one file alone, which the caller closes: the body's own, or a copy in the store's
  * filesystem. */

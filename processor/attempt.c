@@ -19,6 +19,7 @@
 #include "core/log.h"
 #include "processor/launch.h"
 #include "processor/outputs.h"
+#include "processor/pass.h"
 #include "processor/plan.h"
 
 /* What a runner may take longer than it promised before it counts as hung. */
@@ -65,12 +66,14 @@ static enum rc prepare(struct attempt *at, struct host *h, struct launch *l, str
 static void init(struct attempt *at, const struct host *h, const struct claim *c)
 {
 	*at = (struct attempt){.job_id = c->job.id,
+	    .org_id = c->job.org_id,
 	    .number = c->job.attempt,
 	    .retry_count = c->job.retry_count,
 	    .pid = -1,
 	    .pidfd = -1,
 	    .sock = -1,
 	    .work = -1,
+	    .hand = HAND_NONE,
 	    .claimed_ms = clock_boot_ms()};
 	arena_init(&at->arena);
 	memcpy(at->uuid, c->job.uuid, sizeof at->uuid);
@@ -90,6 +93,14 @@ void attempt_refuse(
 {
 	init(at, h, c);
 	end_as(at, err->rc == RC_INVALID ? RUN_REFUSED : RUN_FAULT, err->text);
+}
+
+/* Whether it may be served by a runner that serves others too. Not where a secret would stay in its
+ * memory; and a job that has been tried before has one of its own, so that it is never taken for
+ * what another's did to a runner. */
+static bool may_share(const struct attempt *at, const struct host *h, const struct plan *plan)
+{
+	return h->sandboxed && !*plan->secrets && at->number == 1;
 }
 
 enum rc attempt_start(
@@ -112,6 +123,12 @@ enum rc attempt_start(
 		rc = plan_make(&plan, h, order, at->name, &at->arena, err);
 	if (!rc) {
 		plan_spec(&plan, h, order->claim, type, at->cgroup, &spec);
+		spec.again = may_share(at, h, &plan);
+		if (spec.again)
+			l.hand = &at->hand;
+		if (spec.again && hands_take(&h->hands, at->org_id, clock_boot_ms(), &at->hand))
+			log_debug("a runner serves again pid=%d job=%" PRId64, (int)at->hand.pid,
+			    at->job_id);
 		l.spec = &spec;
 		l.argv = plan.argv;
 		l.env = plan.env;
@@ -156,6 +173,7 @@ void attempt_release(struct attempt *at, struct host *h)
 	close_fd(&at->pidfd);
 	close_fd(&at->sock);
 	close_fd(&at->work);
+	hand_end(&at->hand);
 	workdir_remove(h->work, at->name, &budget);
 	cgroup_remove(at->cgroup);
 	free(at->outputs);
@@ -215,6 +233,33 @@ enum rc attempt_read(struct attempt *at, struct err *err)
 		}
 	}
 	return rc == RC_BUSY ? RC_OK : rc;
+}
+
+/* Where its stage is: the first thing that it said, when nothing of a job had run. */
+static bool learn_namespace(struct attempt *at)
+{
+	int fds[PASS_MAX];
+	size_t n;
+	char byte;
+
+	if (at->hand.ns < 0 && pass_receive(at->hand.berth, &byte, 1, fds, &n) == 1 && n == 1)
+		at->hand.ns = fds[0];
+	return at->hand.ns >= 0;
+}
+
+bool attempt_part(struct attempt *at, struct host *h)
+{
+	if (!at->ended || !at->end.again || at->pid <= 0 || at->hand.berth < 0 ||
+	    (h->drop && !learn_namespace(at)))
+		return false;
+	at->hand.pid = at->pid;
+	at->hand.pidfd = at->pidfd;
+	at->hand.org_id = at->org_id;
+	hands_give(&h->hands, &at->hand, clock_boot_ms());
+	at->hand = HAND_NONE;
+	at->pid = at->pidfd = -1;
+	close_fd(&at->sock);
+	return true;
 }
 
 bool attempt_reap(struct attempt *at)

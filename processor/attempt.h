@@ -11,6 +11,7 @@
 #include "core/claim.h"
 #include "core/jobtype.h"
 #include "processor/ending.h"
+#include "processor/hands.h"
 #include "processor/host.h"
 #include "processor/message.h"
 #include "processor/workdir.h"
@@ -20,13 +21,14 @@
 
 struct attempt {
 	struct arena arena; /* all texts below */
-	int64_t job_id, number, retry_count;
+	int64_t job_id, org_id, number, retry_count;
 	char uuid[UUID_SIZE], token[TOKEN_SIZE], name[WORKDIR_NAME_SIZE];
 	const char *job_type;
 	struct ending ending;
 	char cgroup[512];
 
 	pid_t pid;                      /* the runner; -1: none */
+	struct hand hand;               /* what else is known of it, should it serve again */
 	int pidfd, sock, work;          /* -1 when closed */
 	int64_t claimed_ms, started_ms; /* boot clock */
 	int64_t overdue_ms;             /* when the runner itself is killed; 0: not set */
@@ -76,6 +78,9 @@ void attempt_release(struct attempt *at, struct host *h);
 /* Read the runner's messages. Sets progressed, ended. RC_DONE: the runner has closed its end. */
 enum rc attempt_read(struct attempt *at, struct err *err);
 
+/* Whether the runner has said its last word and waits for another job; then it is no longer ours.
+ */
+bool attempt_part(struct attempt *at, struct host *h);
 /* The runner has ended: reap it. If it said nothing, `dying` is set. False: it is not quite gone.
  */
 bool attempt_reap(struct attempt *at);

@@ -4,7 +4,8 @@
  * Version 2 is used where the processor's own group is delegated to it (it may make groups with a
  * memory controller below), version 1 where the memory hierarchy is writable, nothing otherwise:
  * then RLIMIT_DATA and sampling take their place. The supervisor makes and removes the groups; the
- * command is put in by the runner's child before it gives up its privileges.
+ * runner's child enters by a descriptor that the supervisor opened: what it may do counts for the
+ * kernel, not what is left to the child.
  */
 #ifndef PROCESSOR_CGROUP_H
 #define PROCESSOR_CGROUP_H
@@ -31,6 +32,8 @@ const char *cgroup_words(const struct cgroups *cg);
 /* Make a group with a memory limit; its path into out. RC_SYS. With CGROUP_NONE out is "". */
 enum rc cgroup_make(const struct cgroups *cg, const char *name, int64_t memory_bytes, char *out,
     size_t size, struct err *err);
+/* What a process that is to be in the group writes "0" to. O_CLOEXEC; -1 with errno. */
+int cgroup_open(const char *path);
 /* Remove it when its last process is gone; "" and what is not there are fine. */
 void cgroup_remove(const char *path);
 /* Remove empty groups that dead processors left. */

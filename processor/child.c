@@ -94,15 +94,21 @@ static _Noreturn void fail(const char *what)
 	_exit(126);
 }
 
-static void place_descriptors(const int theirs[static FD_COUNT], int count)
+/* And enter the group by its descriptor, which is not kept. */
+static void place_descriptors(
+    const int theirs[static FD_COUNT], int count, bool grouped, int cgroup)
 {
 	int parked[FD_COUNT];
 
 	for (int i = 0; i < count; i++)
 		parked[i] = fcntl(theirs[i], F_DUPFD_CLOEXEC, FD_PARKING);
+	if (grouped)
+		cgroup = fcntl(cgroup, F_DUPFD_CLOEXEC, FD_PARKING);
 	for (int i = 0; i < count; i++)
 		if (parked[i] < 0 || dup2(parked[i], i) < 0)
 			_exit(126);
+	if (grouped && write(cgroup, "0", 1) != 1)
+		fail("join a cgroup");
 	if (close_range((unsigned)count, ~0u, 0) < 0)
 		fail("close descriptors");
 }
@@ -144,23 +150,6 @@ static void set_limits(const struct message_spec *spec)
 	}
 }
 
-static void join_cgroups(const char *list)
-{
-	char path[600];
-
-	while (*list) {
-		size_t len = strcspn(list, ":");
-		int fd;
-
-		snprintf(path, sizeof path, "%.*s/cgroup.procs", (int)len, list);
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0 || write(fd, "0", 1) != 1)
-			fail("join a cgroup");
-		close(fd);
-		list += len + (list[len] == ':');
-	}
-}
-
 static _Noreturn void become(const struct child_plan *plan, const int theirs[static FD_COUNT],
     char *const *argv, pid_t runner)
 {
@@ -168,10 +157,10 @@ static _Noreturn void become(const struct child_plan *plan, const int theirs[sta
 	struct err err;
 	sigset_t none;
 
-	place_descriptors(theirs, spec->sandbox ? FD_COUNT : FD_STATUS);
-	join_cgroups(spec->cgroup);
+	place_descriptors(
+	    theirs, spec->sandbox ? FD_COUNT : FD_STATUS, *spec->cgroup, plan->cgroup);
 	set_limits(spec);
-	if (spec->drop && stage_drop(spec->uid, spec->gid, &err)) {
+	if (plan->drop && stage_drop(spec->uid, spec->gid, &err)) {
 		dprintf(STDERR_FILENO, "%s\n", err.text);
 		_exit(126);
 	}

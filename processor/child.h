@@ -19,6 +19,8 @@ struct child_plan {
 	size_t bind_count;
 	const struct buf *filter; /* the seccomp program */
 	int lock;                 /* held open while the sandbox lives */
+	int cgroup;               /* cgroup.procs of the group it enters; -1: it is not there */
+	bool drop;                /* we have rights that it must give up */
 };
 
 /* Our ends; -1 when closed. Descriptors are O_CLOEXEC and the readable ones do not block. */

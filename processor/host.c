@@ -79,6 +79,7 @@ void host_release(struct host *h)
 {
 	buf_release(&h->filter);
 	store_close(&h->store);
+	hands_release(&h->hands);
 	nursery_close(&h->nursery);
 	for (size_t i = 0; i < HOST_OWN; i++)
 		free(h->own[i]);

@@ -11,6 +11,7 @@
 #include "core/jobtype.h"
 #include "core/store.h"
 #include "processor/cgroup.h"
+#include "processor/hands.h"
 #include "processor/nursery.h"
 
 #define HOST_OWN 7
@@ -23,14 +24,15 @@ struct host {
 	int work;          /* the directory of work directories */
 	int64_t worker_id;
 	struct nursery nursery;
+	struct hands hands;
 	bool drop; /* we are root: commands run as uid and gid */
 	uid_t uid;
 	gid_t gid;
-	bool sandboxed;    /* commands run in the sandbox; otherwise sandbox = off, or auto and it
-			      fails */
+	bool sandboxed;      /* commands run in the sandbox; otherwise sandbox = off, or auto and it
+				fails */
 	char *own[HOST_OWN]; /* our directories without links, as far as they were there yet */
-	bool broken;       /* it does not hold: nothing is claimed */
-	char warning[400]; /* what operators must know of the sandbox; "": nothing */
+	bool broken;         /* it does not hold: nothing is claimed */
+	char warning[400];   /* what operators must know of the sandbox; "": nothing */
 };
 
 /* Who commands run as: drop, uid and gid. RC_INVALID: run_user is not there, or root. */

@@ -15,7 +15,10 @@
 #include <unistd.h>
 
 #include "core/arena.h"
+#include "core/clock.h"
 #include "core/log.h"
+#include "processor/cgroup.h"
+#include "processor/pass.h"
 #include "processor/runner.h"
 
 #define PARKING 256
@@ -25,20 +28,10 @@
 
 /* Ways to a runner, each with a socket of its own: a nursery that died may have left a runner that
  * we do not know, which ends when its socket does. */
-enum way { WAY_NURSERY, WAY_NEW_NURSERY, WAY_SPAWN, WAY_MAX };
+enum way { WAY_HAND, WAY_NURSERY, WAY_NEW_NURSERY, WAY_SPAWN, WAY_MAX };
 
-static enum rc make_runner(
-    enum way way, struct nursery *nursery, const int fds[4], pid_t *pid, struct err *err)
-{
-	enum rc rc;
-
-	if (way == WAY_SPAWN) {
-		errno = nursery_spawn(RUNNER_ARGV0, fds, 4, pid);
-		return errno ? err_sys(err, "cannot start a runner") : RC_OK;
-	}
-	rc = way == WAY_NEW_NURSERY ? nursery_open(nursery, err) : RC_OK;
-	return rc ? rc : nursery_fork(nursery, fds, pid, err);
-}
+/* Descriptors of a runner, in the order of processor/runner.h. */
+enum { SOCKET, LOG, LOCK, OUT, BERTH, CGROUP, FDS_MAX };
 
 /* All that a runner is told, and how much of it has been sent. */
 struct letter {
@@ -107,32 +100,84 @@ static enum rc write_letter(struct letter *to, const struct launch *l, struct er
 	return rc;
 }
 
+/* The job for a runner that waits: it has its berth already. */
+static enum rc use_hand(
+    const struct launch *l, const int fds[static FDS_MAX], size_t n, struct err *err)
+{
+	const int its[] = {fds[SOCKET], fds[LOG], fds[LOCK], fds[OUT], fds[CGROUP]};
+	enum rc rc = RC_OK;
+
+	if (l->spec->drop)
+		rc = nursery_stage(l->nursery, l->hand->ns, l->binds, l->bind_count, err);
+	if (!rc)
+		rc = pass_send(l->hand->berth, "j", 1, its, n - 1, err);
+	return rc;
+}
+
+static enum rc make_runner(
+    enum way way, struct nursery *nursery, const int *fds, size_t n, pid_t *pid, struct err *err)
+{
+	int high[FDS_MAX];
+	size_t count = 0;
+	enum rc rc = way == WAY_NEW_NURSERY ? nursery_open(nursery, err) : RC_OK;
+
+	if (rc)
+		return rc;
+	if (way != WAY_SPAWN)
+		return nursery_fork(nursery, fds, n, pid, err);
+	/* High up, so that none is overwritten before it is copied. */
+	while (count < n && (high[count] = fcntl(fds[count], F_DUPFD_CLOEXEC, PARKING)) >= 0)
+		count++;
+	if (count == n)
+		errno = nursery_spawn(RUNNER_ARGV0, high, (int)n, pid);
+	if (errno || count < n)
+		rc = err_sys(err, "cannot start a runner");
+	while (count > 0)
+		close(high[--count]);
+	return rc;
+}
+
+/* A new runner and our end of its berth. */
+static enum rc use_new(const struct launch *l, enum way way, int fds[static FDS_MAX], size_t n,
+    pid_t *pid, int *berth, struct err *err)
+{
+	int pair[2];
+	enum rc rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, "cannot make a socket pair");
+	fds[BERTH] = pair[1];
+	rc = make_runner(way, l->nursery, fds, n, pid, err);
+	close(pair[1]);
+	if (rc) {
+		close(pair[0]);
+		return rc;
+	}
+	/* Whatever it is at the other end, we do not wait for it there. */
+	fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	*berth = pair[0];
+	return RC_OK;
+}
+
 /* A runner and our end of its socket. What the socket takes of the letter lies in it before the
  * runner is there: nobody wakes it for each word. */
-static enum rc reach_runner(const struct launch *l, enum way way, struct letter *letter, pid_t *pid,
-    int *sock, struct err *err)
+static enum rc reach_runner(const struct launch *l, enum way way, int fds[static FDS_MAX],
+    struct letter *letter, pid_t *pid, int *sock, int *berth, struct err *err)
 {
 	const struct timeval most = {.tv_sec = SEND_MAX_S};
-	int pair[2], fds[4] = {-1, -1, -1, -1};
-	enum rc rc = RC_OK;
+	size_t n = fds[CGROUP] < 0 ? CGROUP : FDS_MAX;
+	int pair[2];
+	enum rc rc;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "cannot make a socket pair");
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
 	letter->sent = 0;
-	const int from[4] = {pair[1], l->log, l->lock, l->work};
-	/* High up, so that none is overwritten before it is copied. */
-	for (int i = 0; i < 4 && !rc; i++)
-		if ((fds[i] = fcntl(from[i], F_DUPFD_CLOEXEC, PARKING)) < 0)
-			rc = err_sys(err, "cannot copy a descriptor");
+	fds[SOCKET] = pair[1];
+	rc = message_send_many(pair[0], letter->parts, letter->n, &letter->sent, false, err);
 	if (!rc)
-		rc = message_send_many(
-		    pair[0], letter->parts, letter->n, &letter->sent, false, err);
-	if (!rc)
-		rc = make_runner(way, l->nursery, fds, pid, err);
-	for (int i = 0; i < 4; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+		rc = way == WAY_HAND ? use_hand(l, fds, n, err)
+				     : use_new(l, way, fds, n, pid, berth, err);
 	close(pair[1]);
 	if (rc)
 		close(pair[0]);
@@ -142,36 +187,74 @@ static enum rc reach_runner(const struct launch *l, enum way way, struct letter 
 }
 
 /* Give up: nothing runs. */
-static void take_back(pid_t *pid, int *pidfd, int *sock)
+static void take_back(pid_t *pid, int *sock, int berth)
 {
 	close(*sock);
-	if (*pidfd >= 0)
-		close(*pidfd);
+	close(berth);
 	kill(*pid, SIGKILL);
 	waitpid(*pid, NULL, 0);
-	*pid = *pidfd = *sock = -1;
+	*pid = *sock = -1;
+}
+
+/* By the first way that leads to one. */
+static enum rc find_runner(const struct launch *l, int fds[static FDS_MAX], struct letter *letter,
+    pid_t *pid, int *pidfd, int *sock, struct err *err)
+{
+	bool waits = l->hand && l->hand->pid > 0;
+	enum way way = waits ? WAY_HAND : l->nursery ? WAY_NURSERY : WAY_SPAWN;
+	int berth = -1;
+	enum rc rc;
+
+	while (
+	    (rc = reach_runner(l, way, fds, letter, pid, sock, &berth, err)) && way < WAY_SPAWN) {
+		log_warn("%s; starting another", err->text);
+		if (way == WAY_HAND)
+			hand_end(l->hand);
+		way++;
+	}
+	if (rc)
+		return rc;
+	if (way == WAY_HAND) {
+		*pid = l->hand->pid;
+		*pidfd = l->hand->pidfd;
+		l->hand->pid = l->hand->pidfd = -1;
+		return RC_OK;
+	}
+	if ((*pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0) {
+		rc = err_sys(err, "cannot watch a runner");
+		take_back(pid, sock, berth);
+		return rc;
+	}
+	if (l->hand) {
+		*l->hand = HAND_NONE;
+		l->hand->berth = berth;
+		l->hand->born_ms = clock_boot_ms();
+	} else {
+		close(berth);
+	}
+	return RC_OK;
 }
 
 static enum rc launch(const struct launch *l, struct letter *letter, pid_t *pid, int *pidfd,
     int *sock, struct err *err)
 {
-	enum rc rc = RC_SYS;
+	int fds[FDS_MAX] = {-1, l->log, l->lock, -1, -1, -1};
+	enum rc rc = RC_OK;
 
-	for (enum way way = l->nursery ? WAY_NURSERY : WAY_SPAWN; rc == RC_SYS && way < WAY_MAX;
-	     way++) {
-		rc = reach_runner(l, way, letter, pid, sock, err);
-		if (rc && way < WAY_SPAWN)
-			log_warn("%s; starting another", err->text);
-	}
-	if (rc) {
-		*pid = -1;
+	fds[OUT] = openat(l->work, "out", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fds[OUT] < 0)
+		rc = err_sys(err, "cannot open the output directory");
+	/* One that cannot be opened the command finds missing, and does not run. */
+	if (*l->spec->cgroup)
+		fds[CGROUP] = cgroup_open(l->spec->cgroup);
+	if (!rc)
+		rc = find_runner(l, fds, letter, pid, pidfd, sock, err);
+	if (fds[OUT] >= 0)
+		close(fds[OUT]);
+	if (fds[CGROUP] >= 0)
+		close(fds[CGROUP]);
+	if (rc)
 		return rc;
-	}
-	if ((*pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0) {
-		rc = err_sys(err, "cannot watch a runner");
-		take_back(pid, pidfd, sock);
-		return rc;
-	}
 	/* One that died or stopped while it was told has crashed, which is not the host's fault. */
 	if (message_send_many(*sock, letter->parts, letter->n, &letter->sent, true, err)) {
 		log_warn("%s", err->text);

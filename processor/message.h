@@ -49,8 +49,9 @@ struct message_spec {
 	int32_t network; /* 1: share the host's */
 	int32_t items;   /* 1: NN/MM lines are progress too */
 	int32_t drop;    /* 1: become uid and gid before anything of the job runs */
+	int32_t again;   /* 1: it may serve another job after this one */
 	uint32_t uid, gid;
-	char cgroup[512]; /* directories, ':' between them, to put the command into; "" for none */
+	char cgroup[512]; /* the directory of the group the command is put into; "" for none */
 	char work[512];   /* the attempt's directory, for people and for runs without sandbox */
 };
 
@@ -103,6 +104,7 @@ enum run_cause {
 struct message_end {
 	int32_t cause;
 	int32_t exit_code;
+	int32_t again;                         /* 1: it waits for another job */
 	int64_t cpu_ms, peak_bytes, log_bytes; /* -1: not known */
 	int64_t read_bytes, write_bytes;       /* from and to the disk; -1 */
 	char last_error[512];    /* the last line on stderr; of RUN_FAULT: what went wrong */
@@ -137,8 +139,8 @@ struct message_part {
 
 /* Send n messages with few calls, from *sent on, which is moved along. Without `wait`: as many as
  * the socket takes at once, which is no failure. Otherwise as message_send. */
-enum rc message_send_many(int fd, const struct message_part *list, size_t n, size_t *sent,
-    bool wait, struct err *err);
+enum rc message_send_many(
+    int fd, const struct message_part *list, size_t n, size_t *sent, bool wait, struct err *err);
 
 /* Receive one. RC_DONE: the peer is gone; RC_BUSY: none there (non-blocking socket); RC_INVALID:
  * not a well-formed message. Texts are NUL-terminated. */

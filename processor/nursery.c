@@ -1,5 +1,6 @@
 /*
- * Asking for runners and forking them.
+ * Asking for runners and forking them, and for stages and setting them. A request is a letter and
+ * descriptors; the answer is a pid, or 0 for a stage, or a negative errno.
  */
 #include "processor/nursery.h"
 
@@ -18,12 +19,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/buf.h"
+#include "processor/brief.h"
+#include "processor/pass.h"
 #include "processor/runner.h"
+#include "processor/stage.h"
 
 #define CONTROL 3
 #define PARKING 256
 /* Longest that we wait for an answer: a nursery that is stopped must not stop us. */
 #define ANSWER_MAX_S 2
+
+/* What is asked for. The paths of a stage follow, source and dest of each bind, with their NULs. */
+#define ASK_RUNNER 'r'
+#define ASK_STAGE 's'
+#define ASK_MAX 32768
 
 int nursery_spawn(const char *argv0, const int *fds, int count, pid_t *pid)
 {
@@ -97,106 +107,136 @@ enum rc nursery_open(struct nursery *n, struct err *err)
 	return rc;
 }
 
-enum rc nursery_fork(
-    struct nursery *n, const int fds[static NURSERY_FDS], pid_t *pid, struct err *err)
+static enum rc ask(struct nursery *n, const void *letter, size_t size, const int *fds, size_t count,
+    pid_t *answer, struct err *err)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(NURSERY_FDS * sizeof(int))];
-	} control = {0};
-	char byte = 1;
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = &control,
-	    .msg_controllen = sizeof control};
 	ssize_t got;
+	enum rc rc;
 
-	control.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
-	    .cmsg_type = SCM_RIGHTS,
-	    .cmsg_len = CMSG_LEN(NURSERY_FDS * sizeof(int))};
-	memcpy(CMSG_DATA(&control.head), fds, NURSERY_FDS * sizeof(int));
 	if (n->sock < 0)
 		return err_set(err, RC_SYS, "there is no nursery");
-	if (sendmsg(n->sock, &msg, MSG_NOSIGNAL) != 1)
-		return err_sys(err, "cannot ask the nursery");
+	rc = pass_send(n->sock, letter, size, fds, count, err);
+	if (rc)
+		return rc;
 	do
-		got = recv(n->sock, pid, sizeof *pid, 0);
+		got = recv(n->sock, answer, sizeof *answer, 0);
 	while (got < 0 && errno == EINTR);
-	if (got != sizeof *pid)
+	if (got != sizeof *answer) {
+		/* A late answer would be taken for that to the next question. */
+		nursery_close(n);
 		return err_set(err, RC_SYS, "the nursery does not answer");
-	if (*pid > 0)
-		return RC_OK;
+	}
+	return RC_OK;
+}
+
+enum rc nursery_fork(struct nursery *n, const int *fds, size_t count, pid_t *pid, struct err *err)
+{
+	const char letter = ASK_RUNNER;
+	enum rc rc = ask(n, &letter, 1, fds, count, pid, err);
+
+	if (rc || *pid > 0)
+		return rc;
 	errno = -*pid;
 	return err_sys(err, "the nursery cannot fork");
 }
 
-/* ---- the nursery ---- */
-
-static bool receive(int fds[static NURSERY_FDS])
+enum rc nursery_stage(
+    struct nursery *n, int ns, const struct sandbox_bind *binds, size_t count, struct err *err)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(NURSERY_FDS * sizeof(int))];
-	} control;
-	char byte;
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = &control,
-	    .msg_controllen = sizeof control};
-	ssize_t n;
+	struct buf letter;
+	pid_t answer = 0;
+	enum rc rc;
 
-	do
-		n = recvmsg(CONTROL, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n != 1 || (msg.msg_flags & MSG_CTRUNC) || !CMSG_FIRSTHDR(&msg) ||
-	    control.head.cmsg_type != SCM_RIGHTS ||
-	    control.head.cmsg_len != CMSG_LEN(NURSERY_FDS * sizeof(int)))
-		return false;
-	memcpy(fds, CMSG_DATA(&control.head), NURSERY_FDS * sizeof(int));
-	return true;
+	buf_init(&letter);
+	buf_addc(&letter, ASK_STAGE);
+	for (size_t i = 0; i < count; i++) {
+		buf_add(&letter, binds[i].source, strlen(binds[i].source) + 1);
+		buf_add(&letter, binds[i].dest, strlen(binds[i].dest) + 1);
+	}
+	rc = letter.len > ASK_MAX ? err_set(err, RC_LIMIT, "too many mounts for a stage")
+				  : ask(n, letter.data, letter.len, &ns, 1, &answer, err);
+	buf_release(&letter);
+	if (rc || !answer)
+		return rc;
+	errno = -answer;
+	return err_sys(err, "the nursery cannot set a stage");
 }
 
-/* In the new process: descriptors into their places, everything else closed. */
-static int become_runner(const int fds[static NURSERY_FDS])
-{
-	int parked[NURSERY_FDS];
+/* ---- the nursery ---- */
 
-	for (int i = 0; i < NURSERY_FDS; i++)
-		if ((parked[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, PARKING)) < 0)
-			return 71;
-	for (int i = 0; i < NURSERY_FDS; i++)
-		if (dup2(parked[i], RUNNER_SOCKET + i) < 0)
-			return 71;
-	if (close_range(RUNNER_FD_END, ~0u, 0) < 0)
+/* In the new process: descriptors into their places, everything else closed. */
+static int become_runner(const int *fds, size_t n)
+{
+	int places[PASS_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		places[i] = RUNNER_SOCKET + (int)i;
+	if (!pass_place(fds, places, n) || close_range(RUNNER_SOCKET + (unsigned)n, ~0u, 0) < 0)
 		return 71;
 	setsid();
 	/* Without the farewells of all our libraries: each would touch pages of its own. */
 	_exit(runner_main());
 }
 
+/* The next text of a letter; NULL at its end. */
+static const char *next_text(const char **at, const char *end)
+{
+	const char *text = *at, *nul = memchr(text, '\0', (size_t)(end - text));
+
+	*at = nul ? nul + 1 : end;
+	return nul ? text : NULL;
+}
+
+static pid_t set_stage(const char *at, size_t size, int home, int ns)
+{
+	static struct sandbox_bind binds[BRIEF_BINDS_MAX];
+	const char *end = at + size, *source, *dest;
+	struct arena a;
+	struct err err;
+	size_t n = 0;
+	enum rc rc;
+
+	while (
+	    n < BRIEF_BINDS_MAX && (source = next_text(&at, end)) && (dest = next_text(&at, end)))
+		binds[n++] = (struct sandbox_bind){.source = source, .dest = dest};
+	if (at < end)
+		return -E2BIG;
+	arena_init(&a);
+	rc = stage_rebuild(home, ns, binds, n, &a, &err);
+	arena_release(&a);
+	return rc ? -(errno ? errno : EIO) : 0;
+}
+
 int nursery_main(void)
 {
-	int fds[NURSERY_FDS];
+	static char letter[ASK_MAX];
+	int fds[PASS_MAX], home;
+	ssize_t size;
+	size_t n;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "nursery");
 	fcntl(CONTROL, F_SETFD, FD_CLOEXEC);
+	home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	/* What jansson would read /dev/urandom for in every runner. */
 	json_object_seed(0);
 	/* The end of the socket is the end of the supervisor. */
-	while (receive(fds)) {
-		pid_t pid =
-		    (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0, 0, 0, 0);
+	while ((size = pass_receive(CONTROL, letter, sizeof letter, fds, &n)) > 0) {
+		pid_t answer;
 
-		if (pid == 0)
-			return become_runner(fds);
-		if (pid < 0)
-			pid = -errno;
-		for (int i = 0; i < NURSERY_FDS; i++)
+		if (*letter == ASK_STAGE)
+			answer = n == 1 ? set_stage(letter + 1, (size_t)size - 1, home, fds[0])
+					: -EINVAL;
+		else
+			answer = (pid_t)syscall(
+			    SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0, 0, 0, 0);
+		if (answer == 0 && *letter == ASK_RUNNER)
+			return become_runner(fds, n);
+		if (answer < 0 && *letter == ASK_RUNNER)
+			answer = -errno;
+		for (size_t i = 0; i < n; i++)
 			close(fds[i]);
-		if (send(CONTROL, &pid, sizeof pid, MSG_NOSIGNAL) != sizeof pid)
+		if (send(CONTROL, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer)
 			break;
 	}
 	return 0;

@@ -21,9 +21,9 @@ struct run {
 	struct brief brief;
 
 	struct child child;
-	int out_dir, signals; /* the output directory; signalfd of SIGCHLD */
-	pid_t init;           /* the sandbox's first process; 0: not known (yet) */
-	int init_fd;          /* its pidfd; -1 */
+	pid_t init;  /* the sandbox's first process; 0: not known (yet) */
+	int init_fd; /* its pidfd; -1 */
+	int cgroup;  /* RUNNER_CGROUP; -1: there is none */
 	struct nskill ns;
 	char status[PROTOCOL_LINE_MAX]; /* bubblewrap's events: what was read of the last line */
 	size_t status_len;
@@ -37,6 +37,7 @@ struct run {
 	bool gone;      /* the child (bubblewrap, or the command itself) has been reaped */
 	bool alone;     /* no process is left */
 	bool cut;       /* cause is set: somebody ended it */
+	bool again;     /* it has ended, and this process waits for another */
 	struct freezer freezer;
 	enum run_cause cause;
 	int exit_code, child_status;
@@ -72,7 +73,8 @@ void run_box_feed(struct run *r, const char *data, size_t len);
 
 /* ---- processor/run_report.c: what is said at the end ---- */
 
-/* Judge how it ended, scan the outputs, tell the supervisor. No process of the job is left. */
+/* Judge how it ended, scan the outputs, tell the supervisor; sets `again`. No process of the job is
+ * left. */
 void run_report(struct run *r);
 /* It never began. */
 void run_report_fault(const struct err *err);

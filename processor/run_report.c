@@ -1,8 +1,10 @@
 /*
  * The end of a run: how it came about, what was left, what it cost.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "processor/cgroup.h"
@@ -47,6 +49,16 @@ static int64_t milliseconds(const struct timeval *t)
 	return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
 }
 
+static bool may_again(const struct run *r)
+{
+	const struct message_spec *spec = &r->brief.spec;
+
+	/* What was cut short or went wrong may have left more than we know of; a secret stays in
+	 * memory; a child of ours would be taken for one of the next job. */
+	return spec->again && spec->sandbox && !r->cut && r->cause == RUN_EXIT &&
+	       !r->brief.secret_count && waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
+}
+
 void run_report(struct run *r)
 {
 	struct message_end end = {
@@ -63,9 +75,9 @@ void run_report(struct run *r)
 	if (r->cause == RUN_EXIT && r->exit_code == 0) {
 		/* The watch opens directories that the command has closed to us: done once more,
 		 * what is taken does not depend on when it last looked. */
-		watch_output(r->out_dir, OUTPUT_FILES_MAX, &files);
+		watch_output(RUNNER_OUT, OUTPUT_FILES_MAX, &files);
 		rc = outputs_scan(
-		    r->out_dir, r->brief.spec.output_max_bytes, &r->log, send_output, NULL, &err);
+		    RUNNER_OUT, r->brief.spec.output_max_bytes, &r->log, send_output, NULL, &err);
 		if (rc == RC_LIMIT)
 			r->cause = RUN_OUTPUT;
 		else if (rc == RC_INVALID)
@@ -88,6 +100,11 @@ void run_report(struct run *r)
 	    end.last_error, *r->fault ? r->fault : r->protocol.last_error, sizeof end.last_error);
 	end.last_error[sizeof end.last_error - 1] = '\0';
 	snprintf(end.result, sizeof end.result, "%s", protocol_result(&r->protocol));
+	end.again = may_again(r);
+	/* Before anyone can hear of it. */
+	if (end.again)
+		prctl(PR_SET_NAME, RUNNER_IDLE);
+	r->again = end.again;
 	message_send(RUNNER_SOCKET, MESSAGE_END, &end, sizeof end, NULL);
 }
 

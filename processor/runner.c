@@ -4,7 +4,7 @@
  *
  * One loop over poll() does all of it. The job is over when this process has no children left: it
  * is the subreaper of everything below it, and the init of the sandbox only goes when the last
- * process inside has gone.
+ * process inside has gone. Then the process ends, or forgets the job and waits for another.
  */
 #include "processor/runner.h"
 
@@ -23,6 +23,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "processor/inputs.h"
+#include "processor/pass.h"
 #include "processor/run.h"
 #include "processor/stage.h"
 #include "processor/watch.h"
@@ -30,10 +31,16 @@
 #define PROGRESS_EVERY_MS 250
 #define LOG_EVERY_MS 250
 #define SAMPLE_EVERY_MS 100 /* what is used; docs/JOB-TYPES.md derives the overshoot from it */
-#define SETUP_MS 20000     /* for bubblewrap to build the sandbox */
-#define TERM_GRACE_MS 5000 /* between SIGTERM and SIGKILL when a limit is reached */
+#define SETUP_MS 20000      /* for bubblewrap to build the sandbox */
+#define TERM_GRACE_MS 5000  /* between SIGTERM and SIGKILL when a limit is reached */
 
-static struct run the_run = {.out_dir = -1, .signals = -1, .init_fd = -1, .ns = {-1, -1}};
+static struct run the_run;
+/* Nothing of us is privileged any more, and the stage has been built once. */
+static bool dropped;
+/* What was read last; not on the stack: a process that has just been forked pays for each page it
+ * touches. */
+static char data[65536];
+static size_t data_used;
 
 static void read_supervisor(struct run *r);
 
@@ -70,6 +77,31 @@ static enum rc check_inputs(struct run *r, struct err *err)
 	return rc;
 }
 
+/* Make the sources of the mounts reachable without rights. Only the first time it can be done here;
+ * after that it is done already. */
+static enum rc stage(struct run *r, struct err *err)
+{
+	enum rc rc;
+	int ns;
+
+	if (!r->brief.spec.drop)
+		return RC_OK;
+	if (dropped) {
+		stage_name(r->brief.binds, r->brief.bind_count, &r->arena);
+		return RC_OK;
+	}
+	rc = stage_build(r->brief.binds, r->brief.bind_count, &r->arena, err);
+	if (rc || !r->brief.spec.again)
+		return rc;
+	/* Now: nothing that might deceive us has run yet. */
+	ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (ns < 0)
+		return err_sys(err, "cannot open a mount namespace");
+	rc = pass_send(RUNNER_BERTH, "n", 1, &ns, 1, err);
+	close(ns);
+	return rc;
+}
+
 static enum rc start(struct run *r, struct err *err)
 {
 	struct child_plan plan = {.spec = &r->brief.spec,
@@ -78,17 +110,16 @@ static enum rc start(struct run *r, struct err *err)
 	    .binds = r->brief.binds,
 	    .bind_count = r->brief.bind_count,
 	    .filter = &r->brief.filter,
-	    .lock = RUNNER_LOCK};
+	    .lock = RUNNER_LOCK,
+	    .cgroup = r->cgroup,
+	    .drop = r->brief.spec.drop && !dropped};
 	enum rc rc;
 
-	r->out_dir = openat(RUNNER_WORK, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r->out_dir < 0)
-		return err_sys(err, "cannot open the output directory");
 	joblog_init(&r->log, RUNNER_LOG, r->brief.spec.log_max_bytes);
 	rc = hearing_open(&r->hearing, &r->log, &r->protocol, (const char *const *)r->brief.secrets,
 	    r->brief.secret_count, err);
-	if (!rc && r->brief.spec.drop)
-		rc = stage_build(r->brief.binds, r->brief.bind_count, &r->arena, err);
+	if (!rc)
+		rc = stage(r, err);
 	if (!rc)
 		rc = check_inputs(r, err);
 	if (!rc)
@@ -96,8 +127,9 @@ static enum rc start(struct run *r, struct err *err)
 	if (rc)
 		return rc;
 	/* From here on nothing needs root. */
-	if (r->brief.spec.drop && (rc = stage_drop(r->brief.spec.uid, r->brief.spec.gid, err)))
+	if (plan.drop && (rc = stage_drop(r->brief.spec.uid, r->brief.spec.gid, err)))
 		return rc;
+	dropped = true;
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return RC_OK;
@@ -124,14 +156,14 @@ static void read_stream(struct run *r, int *fd)
 				 : fd == &r->child.error ? HEARING_STDERR
 				 : fd == &r->child.json  ? HEARING_JSON
 							 : HEARING_MAX;
-	/* Not on the stack: a process that has just been forked pays for each page it touches. */
-	static char data[65536];
 
 	for (int i = 0; i < 8 && *fd >= 0; i++) {
 		ssize_t n = read(*fd, data, sizeof data);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
+		if (n > (ssize_t)data_used)
+			data_used = (size_t)n;
 		if (n <= 0) {
 			close(*fd);
 			*fd = -1;
@@ -186,7 +218,7 @@ static void reap(struct run *r)
 	int status;
 	pid_t pid;
 
-	while (read(r->signals, info, sizeof info) > 0)
+	while (read(RUNNER_SIGNALS, info, sizeof info) > 0)
 		;
 	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
 		if (pid != r->child.pid || !r->brief.spec.sandbox)
@@ -219,8 +251,8 @@ static void sample(struct run *r, int64_t now)
 			run_cut(r, RUN_MEMORY, 0);
 	}
 	if (r->brief.spec.output_max_bytes > 0) {
-		bytes = watch_output(r->out_dir, OUTPUT_FILES_MAX, &files) +
-			watch_unlinked(root, r->out_dir);
+		bytes = watch_output(RUNNER_OUT, OUTPUT_FILES_MAX, &files) +
+			watch_unlinked(root, RUNNER_OUT);
 		if (bytes > r->brief.spec.output_max_bytes)
 			run_cut(r, RUN_OUTPUT, 0);
 		else if (files >= OUTPUT_FILES_MAX)
@@ -287,7 +319,7 @@ static void follow(struct run *r)
 		run_started(r);
 	while (!r->alone || r->child.out >= 0 || r->child.error >= 0 || r->child.json >= 0 ||
 	       r->child.status >= 0) {
-		struct pollfd fds[6] = {{RUNNER_SOCKET, POLLIN, 0}, {r->signals, POLLIN, 0}};
+		struct pollfd fds[6] = {{RUNNER_SOCKET, POLLIN, 0}, {RUNNER_SIGNALS, POLLIN, 0}};
 
 		for (size_t i = 0; i < 4; i++)
 			fds[i + 2] = (struct pollfd){*streams[i], POLLIN, 0};
@@ -305,27 +337,67 @@ static void follow(struct run *r)
 	protocol_finish(&r->protocol);
 }
 
-int runner_main(void)
+/* ---- one job, and the next ---- */
+
+/* What is known of a job before anything is. All of it is zeroed: what was left of another's words
+ * as well. What takes memory keeps it. */
+static void clear(struct run *r)
 {
-	struct run *r = &the_run;
+	struct arena arena = r->arena;
+	struct buf filter = r->brief.filter;
+
+	arena_clear(&arena);
+	buf_clear(&filter);
+	memset(r, 0, sizeof *r);
+	memset(data, 0, data_used);
+	data_used = 0;
+	r->arena = arena;
+	r->brief.filter = filter;
+	r->init_fd = r->ns.user = r->ns.pid = -1;
+}
+
+/* It is over: let go of everything that was of it. */
+static void forget(struct run *r)
+{
+	const int fds[] = {RUNNER_SOCKET, RUNNER_LOG, RUNNER_LOCK, RUNNER_OUT};
+
+	hearing_close(&r->hearing);
+	joblog_release(&r->log);
+	nskill_close(&r->ns);
+	if (r->init_fd >= 0)
+		close(r->init_fd);
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+		close(fds[i]);
+	if (r->cgroup >= 0)
+		close(r->cgroup);
+	clear(r);
+}
+
+/* Wait for the descriptors of another job; false when there will be none. */
+static bool await(void)
+{
+	static const int places[] = {
+	    RUNNER_SOCKET, RUNNER_LOG, RUNNER_LOCK, RUNNER_OUT, RUNNER_CGROUP};
+	int fds[PASS_MAX];
+	size_t n;
+	char byte;
+
+	if (pass_receive(RUNNER_BERTH, &byte, 1, fds, &n) != 1 || n < 4 || n > 5)
+		return false;
+	prctl(PR_SET_NAME, "dropmill-runner");
+	return pass_place(fds, places, n);
+}
+
+/* Serve one job; the exit status, if this process is to end with it. */
+static int serve(struct run *r)
+{
 	struct err err = {0};
-	sigset_t child_set;
 	enum rc rc;
 
-	log_init("dropmill-runner");
-	prctl(PR_SET_NAME, "dropmill-runner");
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		return 71;
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&child_set);
-	sigaddset(&child_set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child_set, NULL);
-	r->signals = signalfd(-1, &child_set, SFD_CLOEXEC | SFD_NONBLOCK);
-	for (int fd = RUNNER_SOCKET; fd < RUNNER_FD_END; fd++)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-	arena_init(&r->arena);
-	buf_init(&r->brief.filter);
+	/* As long as nothing has been opened that would take the place. */
+	r->cgroup = fcntl(RUNNER_CGROUP, F_GETFD) < 0 ? -1 : RUNNER_CGROUP;
 	rc = brief_read(RUNNER_SOCKET, &r->brief, &r->arena, &err);
+
 	if (rc == RC_DONE)
 		return 0;
 	protocol_init(&r->protocol, r->brief.spec.items);
@@ -343,5 +415,43 @@ int runner_main(void)
 	}
 	follow(r);
 	run_report(r);
+	return 0;
+}
+
+static bool watch_children(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd >= 0 && pass_place(&fd, (int[]){RUNNER_SIGNALS}, 1);
+}
+
+int runner_main(void)
+{
+	struct run *r = &the_run;
+	int status;
+
+	log_init("dropmill-runner");
+	prctl(PR_SET_NAME, "dropmill-runner");
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return 71;
+	signal(SIGPIPE, SIG_IGN);
+	for (int fd = RUNNER_SOCKET; fd < RUNNER_SIGNALS; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (!watch_children())
+		return 71;
+	arena_init(&r->arena);
+	buf_init(&r->brief.filter);
+	r->init_fd = r->ns.user = r->ns.pid = -1;
+	do {
+		status = serve(r);
+		if (!r->again)
+			return status;
+		forget(r);
+	} while (await());
 	return 0;
 }

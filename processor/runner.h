@@ -2,8 +2,15 @@
  * The runner: the trusted process around one job. It has no database handle; it is told what to run
  * over a socket, and tells what became of it (processor/message.h).
  *
- * It lives as long as its job: when the supervisor dies the kernel kills the runner, and with it
- * bubblewrap and everything inside.
+ * After a job that ended by itself, had no secrets and left no process it may serve another, if the
+ * supervisor says so in the description (`again`): it forgets the job, closes all that was of it,
+ * and waits at its berth for the descriptors of the next one: socket, log, lock, out and, if it has
+ * one, cgroup. What it gave up it does not get back: it has no privileges then, and its stage is
+ * set by the nursery, in the mount namespace that it sends through its berth once, before anything
+ * of a job has run. In any other case it ends with its job.
+ *
+ * When the supervisor dies the kernel kills the runner, and with it bubblewrap and everything
+ * inside.
  */
 #ifndef PROCESSOR_RUNNER_H
 #define PROCESSOR_RUNNER_H
@@ -11,16 +18,22 @@
 /* Descriptors a runner is started with, besides 0 to 2. */
 enum {
 	RUNNER_SOCKET = 3,
-	RUNNER_LOG,  /* the job's log, open for writing */
-	RUNNER_LOCK, /* locked with flock as long as anything of the attempt lives */
-	RUNNER_WORK, /* the attempt's directory; `out` lies in it */
+	RUNNER_LOG,     /* the job's log, open for writing */
+	RUNNER_LOCK,    /* locked with flock as long as anything of the attempt lives */
+	RUNNER_OUT,     /* the output directory */
+	RUNNER_BERTH,   /* where the next job comes from */
+	RUNNER_CGROUP,  /* cgroup.procs of the attempt's group, if it has one */
+	RUNNER_SIGNALS, /* its own: SIGCHLD, as long as it lives */
 	RUNNER_FD_END
 };
 
 /* Name the processor is started by (argv[0]) to be a runner. */
 #define RUNNER_ARGV0 "dropmill-runner"
 
-/* Serve one job; the exit status of the process. */
+/* Name of the process while it waits for another job. */
+#define RUNNER_IDLE "dropmill-idle"
+
+/* Serve; the exit status of the process. */
 int runner_main(void);
 
 #endif

@@ -39,6 +39,8 @@ static int on_message(sd_event_source *source, int fd, uint32_t revents, void *u
 	}
 	if (rc || r->at.ended)
 		unwatch(&r->messages);
+	if ((!rc || rc == RC_DONE) && attempt_part(&r->at, &r->sv->host))
+		unwatch(&r->exit);
 	poke(r->sv);
 	return 0;
 }

@@ -39,35 +39,93 @@ static enum rc hang(int fd, const char *path, struct err *err)
 	return RC_OK;
 }
 
+/* Clone all; what is open is in fds, *opened of them, and is the caller's also on failure. */
+static enum rc clone_all(
+    const struct sandbox_bind *binds, size_t n, int *fds, size_t *opened, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	for (*opened = 0; *opened < n && !rc; ++*opened)
+		rc = clone_mount(binds[*opened].source, &fds[*opened], err);
+	if (rc)
+		--*opened;
+	return rc;
+}
+
+static void close_all(const int *fds, size_t n)
+{
+	int error = errno;
+
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+	errno = error;
+}
+
+void stage_name(struct sandbox_bind *binds, size_t n, struct arena *a)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool ours = strncmp(binds[i].dest, "/job/", 5) == 0;
+
+		binds[i].source = ours ? arena_printf(a, "/tmp%s", binds[i].dest)
+				       : arena_printf(a, "/tmp/%zu", i);
+	}
+}
+
+/* An empty stage, and everything hung up there. */
+static enum rc furnish(
+    struct sandbox_bind *binds, const int *fds, size_t n, struct arena *a, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k") < 0)
+		return err_sys(err, "cannot mount a private /tmp");
+	if (mkdir(STAGE_JOB, 0755) < 0 || mkdir(STAGE_JOB "/in", 0755) < 0)
+		return err_sys(err, "cannot make a staging directory");
+	stage_name(binds, n, a);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = hang(fds[i], binds[i].source, err);
+	return rc;
+}
+
 enum rc stage_build(struct sandbox_bind *binds, size_t n, struct arena *a, struct err *err)
 {
 	int *fds = arena_alloc(a, (n + 1) * sizeof *fds);
-	enum rc rc = RC_OK;
-	size_t opened = 0;
+	size_t opened;
+	enum rc rc;
 
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(err, "cannot make a mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_sys(err, "cannot make mounts private%s",
 		    errno == EINVAL ? " (this is a chroot, where jobs cannot run)" : "");
-	for (; opened < n && !rc; opened++)
-		rc = clone_mount(binds[opened].source, &fds[opened], err);
-	if (rc)
-		opened--;
-	if (!rc && mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k") < 0)
-		rc = err_sys(err, "cannot mount a private /tmp");
-	if (!rc && (mkdir(STAGE_JOB, 0755) < 0 || mkdir(STAGE_JOB "/in", 0755) < 0))
-		rc = err_sys(err, "cannot make a staging directory");
-	for (size_t i = 0; i < n && !rc; i++) {
-		bool ours = strncmp(binds[i].dest, "/job/", 5) == 0;
-		char *path = ours ? arena_printf(a, "/tmp%s", binds[i].dest)
-				  : arena_printf(a, "/tmp/%zu", i);
+	rc = clone_all(binds, n, fds, &opened, err);
+	if (!rc)
+		rc = furnish(binds, fds, n, a, err);
+	close_all(fds, opened);
+	return rc;
+}
 
-		rc = hang(fds[i], path, err);
-		binds[i].source = path;
+enum rc stage_rebuild(
+    int home, int ns, struct sandbox_bind *binds, size_t n, struct arena *a, struct err *err)
+{
+	int *fds = arena_alloc(a, (n + 1) * sizeof *fds);
+	size_t opened;
+	enum rc rc = clone_all(binds, n, fds, &opened, err);
+
+	if (!rc && setns(ns, CLONE_NEWNS) < 0)
+		rc = err_sys(err, "cannot enter a mount namespace");
+	else if (!rc) {
+		/* All that hung on the old stage goes with it. */
+		rc = umount2("/tmp", MNT_DETACH) < 0 ? err_sys(err, "cannot clear a stage")
+						     : furnish(binds, fds, n, a, err);
+		int error = errno;
+
+		/* Whoever is not where it thinks must not do anything any more. */
+		if (setns(home, CLONE_NEWNS) < 0)
+			_exit(71);
+		errno = error;
 	}
-	for (size_t i = 0; i < opened; i++)
-		close(fds[i]);
+	close_all(fds, opened);
 	return rc;
 }
 

@@ -167,6 +167,7 @@ static int on_turn(sd_event_source *source, void *userdata)
 	}
 	checks = running_check(sv);
 	if (now >= sv->clean_at) {
+		hands_trim(&sv->host.hands, now);
 		sweep_files(sv);
 		sv->clean_at = now + (recover_clean(sv) ? CLEAN_EVERY_MS : 100);
 	}

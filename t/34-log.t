@@ -199,6 +199,11 @@ subtest 'who gets what' => sub {
 	ok($answer->{headers}{'x-accel-redirect'}, 'from nginx');
 	like($web->request(GET => "/jobs/$job->{uuid}", @html)->{content}, qr{class="log wrap"[^>]*><div>x\n</div>.*The whole log}s,
 		'the page of a job shows the last lines');
+	my $failed = new_job();
+	past($failed, 1, pending => 1, undef, processing => 2, undef, failed => 3, 'exit code 1');
+	write_log($failed, 1, "first\nout of flour");
+	like($web->request(GET => "/jobs/$failed->{uuid}", accept => 'text/html')->{content}, qr/first.*out of flour/s,
+		'also one without its end');
 };
 
 subtest 'hostile bytes' => sub {

@@ -131,5 +131,11 @@ subtest 'documented members' => sub {
 	my %error = (%{ $web->request(GET => '/jobs/table?status=x', accept => 'application/json')->{json} },
 		%{ $web->request(POST => '/jobs/1/cancel')->{json} });
 	is_deeply([sort keys %error], documented('error'), 'error');
+	my $site = Dropmill::Cgi->new(config => { auth => 'password' });
+	my %as = (cookie => $site->sign_in('admin'), accept => 'application/json');
+	for my $case (['/account', 'account'], ['/projects', 'projects'], ['/admin/users', 'users'], ['/admin', 'overview'], ['/admin/audit', 'audit']) {
+		my ($path, $heading) = @$case;
+		is_deeply([sort keys %{ $site->request(GET => $path, %as)->{json} }], documented($heading), $heading);
+	}
 };
 done_testing;

@@ -50,6 +50,15 @@ subtest 'a whole life' => sub {
 	agrees('a life');
 };
 
+subtest 'a job that is moved by hand waits for no processor' => sub {
+	my $job = new_job();
+	is($web->run("$ENV{BUILD}/dropmill", 'types', 'pause', 'manual'), "manual paused\n", 'its type is paused');
+	is(get($job)->{waits_for}, undef, 'which does not hold it up');
+	unlike($web->run("$ENV{BUILD}/dropmill", 'job', 'show', $job->{id}), qr/^waits/m, 'nor by job show');
+	$web->run("$ENV{BUILD}/dropmill", 'types', 'resume', 'manual');
+	moved($job, status => 'cancelled');
+};
+
 subtest 'failing, again, and back' => sub {
 	my $job = new_job();
 	moved($job, status => 'processing', progress => 10);

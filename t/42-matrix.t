@@ -27,7 +27,7 @@ my %rank = (public => 0, %role);
 my @scopes = qw(read write work);
 
 # name => [role (0: nobody known), what is sent, organisation]; a sub is given the scope of the route.
-my $rest = sub { my ($scope) = @_; return join ',', grep { $_ ne ($scope // '') } @scopes };
+my $rest = sub { my %has = map { $_ => 1 } split /,/, $_[0] // ''; return join ',', grep { !$has{$_} } @scopes };
 my %token; # by user and scopes: the table of tokens need not hold thousands
 my $bearer = sub { my ($user, $scopes, %more) = @_; return $people->with($token{ join ' ', $user, $scopes, %more } //= $people->token($user, $scopes, %more)) };
 my @actors = (
@@ -88,6 +88,20 @@ my %thing = (
 			hidden => $whose eq 'limited' ? $keep->('hidden') : [],
 		};
 	},
+	project => sub {
+		my ($row, $whose) = @_;
+		my ($own, $other) = $whose eq 'theirs' ? qw(theirs ours) : qw(ours theirs);
+		return { own => [0], make => sub { $whose eq 'limited' ? $open : $people->project($org{$own}, 'made ' . $made++) },
+			none => ['none', 999_999, 0, -1, "1'"], foreign => [$people->default_project($org{$other})],
+			hidden => $whose eq 'limited' ? [$closed] : [] };
+	},
+	name => sub { # a user; an operator manages those of every organisation
+		my ($row, $whose, $rank) = @_;
+		my ($own, $other) = $whose eq 'theirs' ? qw(theirs ours) : qw(ours theirs);
+		my $make = sub { my $name = 'made' . $made++; $people->user($name, org => $org{ $_[0] }, role => 'member'); return $name };
+		return { own => [0], make => sub { $make->($own) }, none => ['nobody', 'no-one', 7, "1'"],
+			foreign => $rank == 4 ? [] : [$kept{user}{$other} //= $make->($other)] };
+	},
 );
 
 # ---- what each route is, and answers -----------------------------------------------------------------
@@ -96,6 +110,9 @@ my $paused = sub { my $job = upload(@_); $web->sql("UPDATE jobs SET status = 'pa
 my $ended = sub { my $job = upload(@_); $web->sql("UPDATE jobs SET status = 'failed', ready = 0, completed_at = 1 WHERE id = $job->[1]"); return $job };
 my $by_hand = sub { return upload(@_, type => 'manual') };
 my $nobody_or = sub { my ($nobody, $somebody) = @_; return sub { return $_[0] > 0 || $_[0] == -3 ? $somebody : $nobody } };
+my $leased = sub { my $job = upload(@_); $web->sql("UPDATE jobs SET status = 'processing', ready = 0, attempt = 1, started_at = 1, "
+	. "lease_token = '" . '0' x 32 . "', lease_until = 1000000000000 WHERE id = $job->[1]"); return $job };
+my $by_lease = { content_type => 'application/json', body => '{"lease_token":"' . '0' x 32 . '"}' };
 # access and scope as fcgi/route.c has them; ok: the answer to whoever may (a sub is given their role); fill: what
 # stands for captures that name nobody's; send: options of the request; fresh: makes a job for each question.
 my %row = (
@@ -117,7 +134,7 @@ my %row = (
 		send => { content_type => $form, body => 'status=processing' } },
 	'GET /jobs/{job}/files' => { access => 'viewer', scope => 'read', ok => 200 },
 	'GET /jobs/{job}/files.zip' => { access => 'viewer', scope => 'read', ok => 200 },
-	'GET /jobs/{job}/files/in/{name}' => { access => 'viewer', scope => 'read', ok => 200, fill => { name => 'f.txt' } },
+	'GET /jobs/{job}/files/in/{name}' => { access => 'viewer', scope => 'read,work', ok => 200, fill => { name => 'f.txt' } },
 	'GET /jobs/{job}/files/out/{path}' => { access => 'viewer', scope => 'read', ok => 200, fill => { path => 'x/y.txt' } },
 	'GET /jobs/{job}/log' => { access => 'viewer', scope => 'read', ok => 200 },
 	'GET /api/jobs/{job}' => { access => 'viewer', scope => 'read', ok => 200 },
@@ -125,6 +142,46 @@ my %row = (
 		send => { content_type => 'application/json', body => '{"status":"processing"}' } },
 	'DELETE /api/jobs/{job}' => { access => 'member', scope => 'write', ok => 204, fresh => \&upload },
 	'GET /api/jobs/{job}/statuses' => { access => 'viewer', scope => 'read', ok => 200 },
+	'GET /jobs/{job}/detail' => { access => 'viewer', scope => 'read', ok => 200 },
+	'POST /processing_file' => { access => 'member', scope => 'write', ok => 201, send => { content_type => 'multipart/form-data; boundary=x',
+		body => "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"c.csv\"\r\n\r\na,b\n1,2\n\r\n--x--\r\n" } },
+	'DELETE /processing_file/{job}' => { access => 'member', scope => 'write', ok => 200, fresh => \&upload },
+	'GET /processing_file/{job}/detail' => { access => 'viewer', scope => 'read', ok => 200 },
+	'GET /api/jobs' => { access => 'viewer', scope => 'read', ok => 200 },
+	'POST /api/jobs' => { access => 'member', scope => 'write', ok => 201, send => { content_type => 'application/json', body => '{"name":"x"}' } },
+	'GET /api/project/{project}/jobs' => { access => 'viewer', scope => 'read', ok => 200 },
+	'POST /api/project/{project}/jobs' => { access => 'member', scope => 'write', ok => 201, send => { content_type => 'application/json', body => '{"name":"x"}' } },
+	'GET /api/jobs/{job}/status' => { access => 'viewer', scope => 'read', ok => 200 },
+	'POST /api/work/claim' => { access => 'member', scope => 'work', ok => 200, send => { content_type => 'application/json', body => '{}' } },
+	(map { ("POST /api/work/{job}/$_" => { access => 'member', scope => 'work', ok => 200, fresh => $leased, send => $by_lease }) }
+		qw(heartbeat progress complete fail)),
+	'GET /api/openapi.json' => { access => 'public', ok => 200 },
+	'GET /docs' => { access => 'public', ok => 200 },
+	'GET /account' => { access => 'viewer', scope => 'admin', ok => 200 },
+	'POST /account/password' => { access => 'viewer', scope => 'admin', ok => sub { my ($rank, $how) = @_; return $how->{cookie} ? 422 : 409 } },
+	'POST /account/sessions/end' => { access => 'viewer', scope => 'admin', ok => 204, ends_session => 1 },
+	'POST /account/sessions/{id}/end' => { access => 'viewer', scope => 'admin', ok => 404, fill => { id => 999_999 } },
+	'POST /account/tokens' => { access => 'viewer', scope => 'admin', ok => 201, send => { content_type => $form, body => 'name=x&read=yes' } },
+	'POST /account/tokens/{id}/revoke' => { access => 'viewer', scope => 'admin', ok => 404, fill => { id => 999_999 } },
+	'GET /projects' => { access => 'viewer', scope => 'read', ok => 200 },
+	'POST /projects' => { access => 'admin', scope => 'admin', ok => 422, send => { content_type => $form, body => 'name=7' } },
+	'POST /projects/{project}/rename' => { access => 'admin', scope => 'admin', ok => 422, send => { content_type => $form, body => 'name=7' } },
+	'POST /projects/{project}/delete' => { access => 'admin', scope => 'admin', ok => 204 },
+	'GET /admin' => { access => 'admin', scope => 'admin', ok => 200 },
+	'GET /admin/types/{type}' => { access => 'admin', scope => 'admin', ok => 200, fill => { type => 'inspect' } },
+	'POST /admin/types/{type}/pause' => { access => 'operator', scope => 'admin', ok => 204, fill => { type => 'csv-profile' } },
+	'POST /admin/types/{type}/resume' => { access => 'operator', scope => 'admin', ok => 204, fill => { type => 'csv-profile' } },
+	'GET /admin/users' => { access => 'admin', scope => 'admin', ok => 200 },
+	'POST /admin/users' => { access => 'admin', scope => 'admin', ok => 422, send => { content_type => $form, body => 'name=No&role=member' } },
+	'GET /admin/users/{name}' => { access => 'admin', scope => 'admin', ok => 200 },
+	'POST /admin/users/{name}/role' => { access => 'admin', scope => 'admin', ok => 204, send => { content_type => $form, body => 'role=viewer' } },
+	(map { ("POST /admin/users/{name}/$_" => { access => 'admin', scope => 'admin', ok => 204 }) } qw(disable enable projects)),
+	'POST /admin/users/{name}/link' => { access => 'admin', scope => 'admin', ok => 201 },
+	'GET /admin/orgs' => { access => 'operator', scope => 'admin', ok => 200 },
+	'POST /admin/orgs' => { access => 'operator', scope => 'admin', ok => 422, send => { content_type => $form, body => 'name=a%2Fb' } },
+	'GET /admin/orgs/{org}' => { access => 'operator', scope => 'admin', ok => 200, fill => { org => 1 } },
+	'POST /admin/orgs/{org}/limits' => { access => 'operator', scope => 'admin', ok => 204, fill => { org => 1 } },
+	'GET /admin/audit' => { access => 'admin', scope => 'admin', ok => 200 },
 	'GET /login' => { access => 'public', ok => sub { my ($rank, $how) = @_; return $how->{cookie} && ($rank > 0 || $rank == -3) ? 303 : 200 } },
 	'POST /login' => { access => 'public', ok => 401 }, # nobody's name and no password
 	'GET /login/{secret}' => { access => 'public', ok => 404, fill => { secret => 'made-up' } },
@@ -185,7 +242,7 @@ for my $name (sort grep { $known{$_} } keys %row) {
 		my $refused = refusal($rank, $row, $method);
 		my $ok = $refused // (ref $row->{ok} ? $row->{ok}->($rank, \%how) : $row->{ok});
 		my (@want, @got, %said);
-		my $thing = $kind ? $thing{$kind}->($row, $org // 'ours') : { own => [''], make => sub { '' } };
+		my $thing = $kind ? $thing{$kind}->($row, $org // 'ours', $rank) : { own => [''], make => sub { '' } };
 		for my $which (defined $refused ? $thing->{own}[0] : @{ $thing->{own} }) {
 			my $key = defined $refused && $kind && $row->{fresh} ? $thing->{foreign}[0] : $thing->{make}->($which);
 			push @got, ask($name, $row, \%how, $key)->{status};
@@ -232,6 +289,10 @@ is($web->request(PUT => '/jobs/upload/x', body => 'x', $people->as('nowhere'))->
 my $list = $web->request(GET => '/jobs/table?limit=100', accept => 'application/json', $people->as('limited'))->{json};
 is_deeply([grep { $_->{project_id} != $open } @{ $list->{jobs} }], [], 'a limited member lists jobs of their project alone');
 is($list->{counts}{all}, $web->sql("SELECT COUNT(*) FROM jobs WHERE doomed = 0 AND project_id = $open"), 'and counts no others');
+
+# The first project, which the first migration made, is like any other.
+$web->sql("INSERT INTO projects (org_id, name, created_at) VALUES (1, 'another', 1); DELETE FROM projects WHERE id = 1");
+is($web->request(GET => '/readyz')->{json}{database}, 'ok', 'the site does not hang on a project that may be deleted');
 
 # ---- and nothing happened ----------------------------------------------------------------------------
 for my $whose (sort keys %{ $kept{job} }) {

@@ -26,9 +26,10 @@ need_not('the sweep, by age alone; nothing is read', 'IDEMPOTENCY_SWEEP SESSION_
 need_not('says that something changed, never what', 'PROJECT_BUMP_ALL');
 need_not('the operator: all organisations', 'ORG_LIST ORG_NAMED USER_LIST_ALL AUDIT_DOWN JOBTYPE_WAITING USER_OTHER_OPERATORS USER_OPERATOR_SEEN');
 need_not('org 0 means any, which only the operator asks for', 'USER_NAMED');
-need_not('the doctor, on the host', 'CHECK_COUNTERS CHECK_LANES CHECK_JOBS CHECK_HISTORY CHECK_FILES CHECK_SEARCH CHECK_FILE_NAMES');
+need_not('the doctor, on the host', 'CHECK_COUNTERS CHECK_LANES CHECK_JOBS CHECK_HISTORY CHECK_FILES CHECK_STORED CHECK_SEARCH CHECK_FILE_NAMES');
 need_not('the sweep of the store: whether a file there has an owner', 'JOB_EXISTS FILE_EXISTS');
 need_not('the seeder: the highest id', 'SEED_LAST');
+need_not('ids and times alone, of which bounds of a list are made', 'JOB_LAST_ID JOB_NEXT_ID');
 need_not('who it is that asks: by the hash of a secret, or a name that a proxy or a password vouches for',
 	'SESSION_GET TOKEN_GET LINK_GET USER_IDENTITY USER_SECRET LINK_TAKE');
 need_not("by the id of the session, token or user that the request has been found to be", 'SESSION_SEEN SESSION_DROP TOKEN_USED USER_SIGNED_IN');

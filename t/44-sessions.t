@@ -210,6 +210,12 @@ subtest 'a link works once' => sub {
 		my @at_once = map { $web->begin(GET => "/login/$link", %browser) } 1 .. 4;
 		is(join(' ', sort map { $web->finish($_)->{status} } @at_once), '303 404 404 404', "four at once: one comes in ($turn)");
 	}
+	$link = $people->link('mary');
+	$web->sql('ALTER TABLE login_places RENAME TO away');
+	is($web->request(GET => "/login/$link", %browser)->{status}, 500, 'when something is broken');
+	$web->sql('ALTER TABLE away RENAME TO login_places');
+	like($web->log, qr/status=500 path="\/login\/\{secret\}"/, 'that is in the log');
+	is($web->request(GET => "/login/$link", %browser)->{status}, 303, 'and the link is still good');
 	unlike($web->log, qr/secret-/, 'no secret is in the log of the program');
 	unlike($web->sql('SELECT * FROM audit'), qr/secret-/, 'nor in the audit log');
 };

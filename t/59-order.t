@@ -151,6 +151,8 @@ subtest 'jobs whose type is gone, or a program of it, say why they wait' => sub 
 	$p->type('gone', "echo fine\n");
 	$p->type('lacking', "echo fine\n", requires => 'helper');
 	my $pid = $p->start;
+	my $done = queue($p, 'gone');
+	is($p->finished($done)->{result}, 'fine', 'one runs while its type is there');
 	$p->dropmill('types', 'pause', 'gone', 'lacking');
 	my %id = map { $_ => queue($p, $_) } qw(gone lacking);
 	my $web = Dropmill::Cgi->on($p);
@@ -174,6 +176,10 @@ subtest 'jobs whose type is gone, or a program of it, say why they wait' => sub 
 	$told->('gone', 'its type is gone from jobs.d');
 	$told->('lacking', 'a program of its type is missing');
 	is($p->job($_)->{status}, 'pending', 'they wait') for values %id;
+	is($web->request(GET => "/api/jobs/$done", accept => 'application/json')->{json}{job}{waits_for}, undef, 'what has ended waits for nothing');
+	my ($ended) = grep { $_->{id} == $done } @{ $web->request(GET => '/jobs/table', accept => 'application/json')->{json}{jobs} };
+	is($ended->{waits_for}, undef, 'nor in the list');
+	unlike(($p->dropmill('job', 'show', $done))[1], qr/^waits/m, 'nor in job show');
 	$p->type('gone', "echo fine\n");
 	$p->write("$p->{dir}/scripts/helper", "#!/bin/sh\n", 0755);
 	kill HUP => $pid;

@@ -114,6 +114,10 @@ END;
 CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN
 	SELECT RAISE(ABORT, 'the audit log is only added to');
 END;
+-- INSERT OR REPLACE deletes without a word to the trigger above.
+CREATE TRIGGER audit_once BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) BEGIN
+	SELECT RAISE(ABORT, 'the audit log is only added to');
+END;
 
 -- The user of `auth = none` never signs in; the first operator does, by the link of the first start.
 UPDATE users SET disabled = 1 WHERE id = 1;

@@ -283,9 +283,11 @@ static void cursors_of_two_statements_run_side_by_side(void **state)
 	db_finish(&jobs);
 	assert_int_equal(seen, 3);
 	assert_int_equal(
-	    db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999), DB_INT(0)), &err), RC_NOTFOUND);
+	    db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999), DB_INT(0)), &err),
+	    RC_NOTFOUND);
 	assert_int_equal(
-	    db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999), DB_INT(0)), &err), RC_NOTFOUND);
+	    db_one(db, &jobs, SQL_JOB_BY_ID, DB_ARGS(DB_INT(1), DB_INT(999), DB_INT(0)), &err),
+	    RC_NOTFOUND);
 }
 
 static void rollback_finishes_cursors(void **state)

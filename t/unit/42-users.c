@@ -208,7 +208,7 @@ static void a_user_is_limited_to_projects_of_their_org(void **state)
 	RC(RC_NOTFOUND, project_find(db, &mine, "default", &arena, &p, &err));
 	RC(RC_NOTFOUND, project_find(db, &mine, "secret", &arena, &p, &err));
 	RC(RC_NOTFOUND, project_rename(db, &mine, foreign, "mine", &err));
-	RC(RC_CONFLICT, project_delete(db, &mine, foreign, &err));
+	RC(RC_NOTFOUND, project_delete(db, &mine, foreign, &err));
 	OK(user_limit(db, &scope_local, &mary, false, NULL, 0, &err));
 }
 

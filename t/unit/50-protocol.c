@@ -89,6 +89,15 @@ static void lines_arrive_in_pieces(void **state)
 	out("5% more");
 	protocol_finish(&p);
 	assert_int_equal(p.progress.percent, 45);
+	/* the last line of each stream is one without its end as well */
+	begin(false);
+	out("not said: 3");
+	protocol_stderr(&p, "out of flour", 12);
+	protocol_json(&p, "{\"processed\":7}", 15);
+	protocol_finish(&p);
+	assert_string_equal(protocol_result(&p), "not said: 3");
+	assert_string_equal(p.last_error, "out of flour");
+	assert_int_equal(p.progress.processed, 7);
 }
 
 static void items_are_progress_when_asked_for(void **state)

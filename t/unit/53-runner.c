@@ -60,6 +60,17 @@ static void secrets_are_masked_wherever_they_are_said(void **state)
 	assert_string_equal(r->log, "10% logging in with •••\n•••\n•••\n•••\nwrong: •••");
 	assert_int_equal(r->end.log_bytes, (int64_t)strlen(r->log));
 	free(r);
+	/* what might have become one at the end of a stream is not lost */
+	static const char *const one[] = {"hunter22", NULL};
+
+	r = new_run();
+	r->secrets = one;
+	run_script(r, "printf 'they hunt'; printf 'at hunter2' >&2; exit 1");
+	assert_string_equal(r->end.result, "they hunt");
+	assert_string_equal(r->end.last_error, "at hunter2");
+	assert_int_equal(r->end.log_bytes, 19);
+	assert_int_equal(strlen(r->log), 19); /* the one in the middle of the other */
+	free(r);
 	/* too many to look for: it does not run unmasked */
 	char *text = malloc(30001);
 	const char *many[] = {text, text, text, text, text, text, text, text, text, text, NULL};

@@ -1,7 +1,8 @@
 # The pages in Chromium over a whole stack of the test's own: run('flow') passes on the TAP of
 # t/browser/flow.mjs as tests of the calling program, then sees that the stack stops without a rest.
 # Screenshots are left in build/screenshots. A program that prints "restart" has the stack stopped and started
-# again, on the same address; DROPMILL and DROPMILL_CONFIG let it run `dropmill`.
+# again, on the same address; DROPMILL and DROPMILL_CONFIG let it run `dropmill`. Nobody signs in unless the
+# configuration says otherwise: run('identity', config => { auth => 'password' }).
 package Dropmill::Browser;
 use strict;
 use warnings;
@@ -111,8 +112,9 @@ sub last_requests {
 }
 
 sub run {
-	my ($program) = @_;
-	my @how = (state => state_with_types(), config => { upload_max => '1M', stop_grace => '1s' });
+	my ($program, %option) = @_;
+	my @how = (state => state_with_types(),
+		config => { upload_max => '1M', stop_grace => '1s', %{ $option{config} // {} } });
 	my $stack = Dropmill::Stack->start(@how);
 	local $ENV{DROPMILL_URL} = 'http://127.0.0.1:' . $stack->port;
 	local $ENV{DROPMILL} = Dropmill::Stack::build() . '/dropmill';

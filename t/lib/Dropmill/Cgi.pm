@@ -133,6 +133,15 @@ sub parse {
 	return \%answer;
 }
 
+# Sign a user in by a link of the command line's: the value of a Cookie header.
+sub sign_in {
+	my ($self, $name) = @_;
+	my ($path) = $self->run("$build/dropmill", 'user', 'link', $name) =~ m{(/login/\S+)} or die "no link for $name";
+	my $answer = $self->request(GET => $path, accept => 'text/html');
+	my ($cookie) = ($answer->{headers}{'set-cookie'} // '') =~ /^(dropmill=[^;]+)/ or die "no session: $answer->{raw}";
+	return $cookie;
+}
+
 # Every file in spool and store.
 sub files {
 	my ($self) = @_;

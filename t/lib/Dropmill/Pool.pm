@@ -9,8 +9,8 @@ use strict;
 use warnings;
 use parent 'Dropmill::Cgi';
 use Dropmill::Process qw(children wait_until);
+use Dropmill::Sql;
 use IO::Socket::UNIX;
-use IPC::Open2 qw(open2);
 use Socket qw(SOCK_STREAM);
 
 my %running; # pid => who started it
@@ -107,32 +107,15 @@ sub request {
 	return $self->finish($self->begin(@request));
 }
 
-# By a shell that stays open; it checkpoints nothing, as all who write to this database.
 sub sql {
 	my ($self, $text) = @_;
-	if (!$self->{shell}) {
-		$self->{shell} = open2($self->{from}, $self->{to}, 'sh', '-c', 'exec sqlite3 -batch "$0" 2>&1', "$self->{dir}/dropmill.db");
-		$self->{to}->autoflush(1);
-		$self->sql('PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0;');
-	}
-	utf8::encode($text) if utf8::is_utf8($text);
-	print { $self->{to} } $text, "\n;\n.print =end=\n";
-	my $out = '';
-	while (defined(my $line = readline $self->{from})) {
-		last if $line eq "=end=\n";
-		$out .= $line;
-	}
-	die "sqlite3: $out" if $out =~ /^(?:Parse |Runtime )?[Ee]rror/m;
-	chomp $out;
-	return $out;
+	$self->{shell} //= Dropmill::Sql->new("$self->{dir}/dropmill.db");
+	return $self->{shell}->ask($text);
 }
 
 sub stop {
 	my ($self) = @_;
-	if ($self->{shell}) {
-		close $self->{$_} for qw(to from);
-		waitpid delete $self->{shell}, 0;
-	}
+	delete $self->{shell};
 	my $pid = delete $self->{pid} or return;
 	delete $running{$pid};
 	kill TERM => $pid;

@@ -18,6 +18,7 @@ use IO::Socket::INET;
 use JSON::PP qw(decode_json);
 use Time::HiRes qw(sleep time);
 use Dropmill::Process qw(alive children descendants identity wait_until);
+use Dropmill::Sql;
 
 my $top = dirname(dirname(dirname(dirname(abs_path(__FILE__)))));
 my %running; # pid => stack, of this process
@@ -93,10 +94,11 @@ sub log {
 }
 
 # ---- requests ----------------------------------------------------------------------------------------
-# Every request has a connection of its own; redirects are not followed.
+# Every request has a connection of its own; redirects are not followed. Option from: the address to ask from.
 sub request {
 	my ($self, $method, $path, %option) = @_;
-	my $http = HTTP::Tiny->new(timeout => $option{timeout} // 20, max_redirect => 0, keep_alive => 0);
+	my $http = HTTP::Tiny->new(timeout => $option{timeout} // 20, max_redirect => 0, keep_alive => 0,
+		local_address => $option{from});
 	return $http->request($method, $path =~ /^http/ ? $path : $self->url($path), {
 		headers => $option{headers} // {},
 		(defined $option{content} ? (content => $option{content}) : ()),
@@ -177,6 +179,13 @@ sub cli {
 	return ($? >> 8, $text);
 }
 
+# Statements on the database; see Dropmill::Sql.
+sub sql {
+	my ($self, $text) = @_;
+	$self->{shell} //= Dropmill::Sql->new("$self->{state}/dropmill.db");
+	return $self->{shell}->ask($text);
+}
+
 # The supervisor: scripts/run becomes it; under make it is make's child.
 sub supervisor {
 	my ($self) = @_;
@@ -208,6 +217,7 @@ sub _command {
 sub stop {
 	my ($self, $signal, $seconds) = @_;
 	return if !delete $running{ $self->{pid} };
+	delete $self->{shell};
 	my @all = ((grep { defined } identity($self->{pid})), descendants($self->{pid}));
 	kill $signal // 'TERM', $self->{pid};
 	my $ended = wait_until($seconds // 40, sub {
