@@ -146,7 +146,7 @@ void board_draw(struct board *b)
 {
 	int64_t since = clock_boot_ms() - b->drawn_at;
 
-	if (b->bars && since >= DRAW_MS)
+	if (b->bars && (!b->drawn || since >= DRAW_MS))
 		draw(b);
 	else if (b->news && since >= NEWS_MS)
 		say_news(b);

@@ -203,5 +203,6 @@ int submit_remote(struct submission *s, struct board *b)
 		b->list[i].name = submit_name(s->paths[i]);
 		b->list[i].size = s->sizes[i];
 	}
+	board_draw(b);
 	return send_each(s, b);
 }

@@ -8,7 +8,7 @@ use lib "$Bin/lib";
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use IPC::Open3 qw(open3);
-use JSON::PP qw(decode_json);
+use JSON::PP qw(decode_json encode_json);
 use POSIX ();
 use Symbol qw(gensym);
 use Test::More;
@@ -16,7 +16,8 @@ use Time::HiRes qw(sleep);
 use Dropmill::Process qw(wait_until);
 use Dropmill::Stack;
 
-my $stack = Dropmill::Stack->start(config => { auth => 'password', disk_low => '0', sandbox => 'auto' });
+my $stack = Dropmill::Stack->start(config => { auth => 'password', disk_low => '0', sandbox => 'auto',
+	upload_max => '8M' });
 my $dropmill = Dropmill::Stack::build() . '/dropmill';
 my $dir = tempdir('dm-remote-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 delete $ENV{$_} for grep { /^DROPMILL_/ || /_proxy$/i } keys %ENV;
@@ -85,6 +86,8 @@ subtest 'submit' => sub {
 	like($out, qr/^\d+ inspect a note\.txt$/m, 'and does not keep the other');
 	refused(65, qr/nope/, 'submit', '--type', 'nope', $text);
 	refused(66, qr/cannot open/, 'submit', "$dir/nothing");
+	refused(73, qr/^dropmill: large: .*large/, 'submit', spew("$dir/large", 'x' x (9 << 20)));
+	is(json('submit', spew("$dir/large", 'x' x (7 << 20)))->{jobs}[0]{size}, 7 << 20, 'one that just fits');
 	$job = json('submit', '--type', 'demo', '--param', 'success=100', $text)->{jobs}[0];
 	is($job->{params}{success}, 100, 'a parameter') or diag explain $job->{params};
 	refused(65, qr/must be a whole number/, 'submit', '--type', 'demo', '--param', 'success=200', $text);
@@ -251,6 +254,14 @@ subtest 'troubles' => sub {
 	my %keys = map { ((split)[2] => 1) } @$served;
 	is(scalar keys %keys, 1, 'by one key');
 	like($served->[0], qr{^PUT /jobs/upload/a%20note\.txt [0-9a-f-]{36}$}, 'as a raw upload');
+	my %seven = (id => 7, uuid => 'u7', name => 'a', job_type => 'inspect');
+	my $version = sub { answer(200, qq({"jobs":[],"version":$_[0]})) };
+	my $now = sub { answer(200, encode_json({ job => { %seven, status => $_[0], progress => 50 } })) };
+	($served, $code, $out, $err) = serve([$made, $version->(1), $now->('processing'), '', $version->(2), $now->('completed')],
+		sub { run({}, '--server', $_[0], 'submit', '--wait', $text) });
+	is($code, 0, 'a server that goes away while we wait') or diag $err;
+	like($err, qr/^dropmill: cannot reach .*; still trying$/m, 'is waited for');
+	is($out, "7 completed a note.txt\n", 'to the end');
 	my $list = sub { my $url = shift; return run({}, '--server', $url, 'job', 'list') };
 	for (
 		[75, qr/slow down; try again in 9 s/, answer(429, '{"detail":"slow down"}', 'Retry-After: 9')],
