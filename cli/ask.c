@@ -5,6 +5,7 @@
 #include "cli/ask.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,14 +26,25 @@ static void note(int signal)
 	caught = signal;
 }
 
+/* One byte. Signals are held back but while this waits (`open`: the mask that lets them in; NULL:
+ * they are not held back), so that none slips in between the prompt and the wait. */
+static ssize_t read_byte(char *c, const sigset_t *open)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	if (open && (ppoll(&in, 1, NULL, open) < 0 || caught))
+		return -1;
+	return read(STDIN_FILENO, c, 1);
+}
+
 /* One line without its end. -1: it does not fit; -2: none came, or a signal did. */
-static int read_line(char *out, size_t size)
+static int read_line(char *out, size_t size, const sigset_t *open)
 {
 	size_t n = 0;
 	char c = '\0';
 	ssize_t got;
 
-	while ((got = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n') {
+	while ((got = read_byte(&c, open)) == 1 && c != '\n') {
 		if (n + 1 >= size || c == '\0')
 			return -1;
 		out[n++] = c;
@@ -50,21 +62,27 @@ static int read_unseen(const char *prompt, char *out, size_t size)
 	const size_t n = sizeof signals / sizeof *signals;
 	struct sigaction old[sizeof signals / sizeof *signals], act = {.sa_handler = note};
 	struct termios was, quiet;
+	sigset_t held, before;
 	int result;
 
 	if (tcgetattr(STDIN_FILENO, &was) != 0)
 		cli_fail(EX_OSERR, "cannot ask: %s", strerror(errno));
-	for (size_t i = 0; i < n; i++)
+	sigemptyset(&held);
+	for (size_t i = 0; i < n; i++) {
+		sigaddset(&held, signals[i]);
 		sigaction(signals[i], &act, &old[i]);
+	}
+	sigprocmask(SIG_BLOCK, &held, &before);
 	quiet = was;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
 	fputs(prompt, stderr);
-	result = read_line(out, size);
+	result = read_line(out, size, &before);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
 	fputc('\n', stderr);
 	for (size_t i = 0; i < n; i++)
 		sigaction(signals[i], &old[i], NULL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (caught)
 		raise(caught);
 	return result;
@@ -97,7 +115,7 @@ void ask_password(const char *user, char out[static PASSWORD_MAX + 1])
 		explicit_bzero(again, sizeof again);
 		return;
 	}
-	check_read(read_line(out, PASSWORD_MAX + 1));
+	check_read(read_line(out, PASSWORD_MAX + 1, NULL));
 	if (password_check(out, user, &err) != RC_OK)
 		cli_fail(EX_DATAERR, "%s", err.text);
 }
