@@ -30,6 +30,8 @@ route_handler api_work_fail;                                       /* api_work.c
 route_handler page_job_detail;                                     /* page_job.c */
 route_handler page_processing_delete;                              /* page_action.c */
 route_handler api_openapi, page_docs;                              /* page_docs.c */
+route_handler page_jobs_bulk;                                   /* page_bulk.c */
+route_handler page_metrics;                                     /* page_metrics.c */
 route_handler page_health_live, page_health_ready;                 /* page_health.c */
 route_handler page_home_show;                                      /* page_home.c */
 route_handler page_jobs_table;                                     /* page_jobs.c */

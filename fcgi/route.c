@@ -133,6 +133,21 @@ static const struct input fail_inputs[] = {
     {0},
 };
 
+static const char *const bulk_actions[] = {
+    "cancel", "retry", "pause", "resume", "delete", NULL}; /* as in page_bulk.c */
+
+static const struct input bulk_inputs[] = {
+    {"action", INPUT_WORD, .words = bulk_actions, .doc = "what is done to each"},
+    {"ids", INPUT_NAMES, 1, 20000,
+	.doc = "numbers or UUIDs of jobs; a form may send ids[] for each"},
+    {"all", INPUT_WORD, .words = yes_no, .doc = "yes: to all that match status, type and q"},
+    {"status", INPUT_STATUS, .doc = "with all: only jobs in this state"},
+    {"type", INPUT_TEXT, 1, 100, .doc = "with all: only jobs of this type"},
+    {"q", INPUT_TEXT, 1, 200, .doc = "with all: part of the name, 3 characters or more"},
+    PROJECT_INPUT,
+    {0},
+};
+
 static const struct input admit_inputs[] = {
     {"size", INPUT_INT, 0, INT64_MAX, .doc = "bytes of the file"},
     {0},
@@ -252,6 +267,8 @@ const struct route routes[] = {
 	options_inputs, "the options of a job type, as fields of the upload form"},
     {METHOD_GET, "/jobs/admit", page_job_admit, ROLE_MEMBER, SCOPE_WRITE, BODY_NONE, admit_inputs,
 	"whether an upload would be accepted: 204, or the answer that it would be given"},
+    {METHOD_POST, "/jobs/bulk", page_jobs_bulk, ROLE_MEMBER, SCOPE_WRITE, BODY_FORM, bulk_inputs,
+	"one action on many jobs, up to 500 at once"},
     {METHOD_GET, "/jobs/{job}", page_job_show, ROLE_VIEWER, SCOPE_READ, BODY_NONE, NULL,
 	"one job: row, page or JSON"},
     {METHOD_DELETE, "/jobs/{job}", page_job_delete, ROLE_MEMBER, SCOPE_WRITE, BODY_NONE,
@@ -380,6 +397,8 @@ const struct route routes[] = {
     {METHOD_GET, "/api/openapi.json", api_openapi, ROLE_NOBODY, 0, BODY_NONE, NULL,
 	"this document, OpenAPI 3.1"},
     {METHOD_GET, "/docs", page_docs, ROLE_NOBODY, 0, BODY_NONE, NULL, "the API, for people"},
+    {METHOD_GET, "/metrics", page_metrics, ROLE_NOBODY, 0, BODY_NONE, NULL,
+	"figures of the site, for Prometheus"},
     {METHOD_GET, "/healthz", page_health_live, ROLE_NOBODY, 0, BODY_NONE, NULL,
 	"whether this process answers"},
     {METHOD_GET, "/readyz", page_health_ready, ROLE_NOBODY, 0, BODY_NONE, NULL,

@@ -120,6 +120,8 @@ my %row = (
 	(map { my $verb = $_; ("POST /api/work/{job}/$verb" => [sub { $web->request(POST => "/api/work/$job/$verb", content_type => 'application/json',
 		body => '{"lease_token":"' . '0' x 32 . '"}') }, 409, $problem]) } qw(heartbeat progress complete fail)),
 	'GET /api/openapi.json' => [sub { $web->request(GET => '/api/openapi.json') }, 200, $json],
+	'POST /jobs/bulk' => [sub { $web->request(POST => '/jobs/bulk', content_type => 'application/x-www-form-urlencoded', body => 'action=cancel&ids=999999') }, 200, $json],
+	'GET /metrics' => [sub { $web->request(GET => '/metrics') }, 200, qr{^text/plain; version=0\.0\.4; charset=utf-8$}],
 	'GET /docs' => [sub { $web->request(GET => '/docs') }, 200, $html],
 	'GET /healthz' => [sub { $web->request(GET => '/healthz') }, 200, $json],
 	'GET /readyz' => [sub { $web->request(GET => '/readyz') }, 503, $json],

@@ -156,6 +156,8 @@ my %row = (
 	(map { ("POST /api/work/{job}/$_" => { access => 'member', scope => 'work', ok => 200, fresh => $leased, send => $by_lease }) }
 		qw(heartbeat progress complete fail)),
 	'GET /api/openapi.json' => { access => 'public', ok => 200 },
+	'POST /jobs/bulk' => { access => 'member', scope => 'write', ok => 200, send => { content_type => $form, body => 'action=cancel&ids=999999' } },
+	'GET /metrics' => { access => 'public', ok => 200 },
 	'GET /docs' => { access => 'public', ok => 200 },
 	'GET /account' => { access => 'viewer', scope => 'admin', ok => 200 },
 	'POST /account/password' => { access => 'viewer', scope => 'admin', ok => sub { my ($rank, $how) = @_; return $how->{cookie} ? 422 : 409 } },

@@ -28,6 +28,7 @@ need_not('the operator: all organisations', 'ORG_LIST ORG_NAMED USER_LIST_ALL AU
 need_not('org 0 means any, which only the operator asks for', 'USER_NAMED');
 need_not('the doctor, on the host', 'CHECK_COUNTERS CHECK_LANES CHECK_JOBS CHECK_HISTORY CHECK_FILES CHECK_STORED CHECK_SEARCH CHECK_FILE_NAMES');
 need_not('the sweep of the store: whether a file there has an owner', 'JOB_EXISTS FILE_EXISTS');
+need_not('figures of the site', 'COUNTER_SITE');
 need_not('the seeder: the highest id', 'SEED_LAST');
 need_not('ids and times alone, of which bounds of a list are made', 'JOB_LAST_ID JOB_NEXT_ID');
 need_not('who it is that asks: by the hash of a secret, or a name that a proxy or a password vouches for',

@@ -50,6 +50,7 @@ my %row = (
 	'POST /api/jobs' => [sub { ('/api/jobs', { content_type => 'application/json', body => '{"name":"by hand"}' }) }, 'job.create', $newest, { name => 'by hand', jobs => 1, bytes => 0 }],
 	'POST /api/project/{project}/jobs' => [sub { ('/api/project/' . $people->default_project($org) . '/jobs', { content_type => 'application/json', body => '{"job_type":"manual"}' }) }, 'job.create', $newest, { name => 'manual', jobs => 1, bytes => 0 }],
 	'POST /processing_file' => [sub { ('/processing_file', { content_type => 'multipart/form-data; boundary=x', body => "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"c.csv\"\r\n\r\na,b\n1,2\n\r\n--x--\r\n" }) }, 'job.create', $newest, { name => 'c.csv', jobs => 1, bytes => 8 }],
+	'POST /jobs/bulk' => [sub { my $id = job(); ('/jobs/bulk', { content_type => $form, body => "action=pause&ids=$id" }, $id) }, 'job.pause', $of_job],
 	'DELETE /processing_file/{job}' => [sub { my $id = job(); ("/processing_file/$id", {}, $id) }, 'job.cancel', $of_job],
 	'POST /api/work/claim' => [sub { my $id = job('far'); ('/api/work/claim', { content_type => 'application/json', body => '{"types":["far"]}' }, $id) }, 'work.claim', $of_job],
 	'POST /api/work/{job}/complete' => [sub { my $id = job('far', $leased); ("/api/work/$id/complete", $by_lease, $id) }, 'work.complete', $of_job],

@@ -81,6 +81,9 @@ async function operations() {
 	await call('POST', '/jobs/{job}/delete', { path: { job: later.uuid }, status: [204], ...plain });
 	await call('DELETE', '/jobs/{job}', { path: { job: raw.uuid }, status: [204], ...accept });
 
+	const bulk = await call('POST', '/jobs/bulk', { body: `action=cancel&ids=${raw.id},999999`, ...plain });
+	ok(bulk.count === 0 && bulk.skipped === 2, 'what is not there is skipped');
+
 	const hand = (await call('POST', '/api/jobs', { status: [201], ...send({ name: 'by hand' }) })).job;
 	await call('PATCH', '/api/jobs/{job}', { path: { job: hand.id }, ...send({ status: 'RUNNING', progress: 40, current_step: 'turning' }) });
 	await call('PATCH', '/api/jobs/{job}', { path: { job: a.id }, status: [409], ...send({ status: 'failed' }) });
