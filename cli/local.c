@@ -176,8 +176,11 @@ static enum rc act(
 		 : job_act(cli_db(), cli_scope(), job->id, action, NULL, err);
 	if (rc != RC_OK)
 		return rc;
+	/* What is told is what was done, not what a processor makes of it in the same moment. */
+	if (action != JOB_DELETE)
+		rc = find(key, &cli.arena, out, err);
 	doorbell_ring(cli_config());
-	return action == JOB_DELETE ? RC_OK : find(key, &cli.arena, out, err);
+	return rc;
 }
 
 static enum rc move(
@@ -190,8 +193,9 @@ static enum rc move(
 		rc = job_move(cli_db(), cli_scope(), job.id, m, err);
 	if (rc != RC_OK)
 		return rc;
+	rc = find(key, &cli.arena, out, err);
 	doorbell_ring(cli_config());
-	return find(key, &cli.arena, out, err);
+	return rc;
 }
 
 /* ---- figures ---- */

@@ -226,7 +226,7 @@ static int set(int argc, char **argv)
 	struct wish w = {0};
 	bool any = false;
 	struct err err;
-	int c;
+	int c, code;
 
 	while ((c = getopt_long(argc, argv, "", set_options, NULL)) != -1) {
 		if (c < 0 || c >= LIMITS)
@@ -238,8 +238,9 @@ static int set(int argc, char **argv)
 		return cli_usage(org_usage);
 	if (set_all(argv[optind], &w, &err) != RC_OK)
 		return cli_report(&err);
+	code = show(argv[optind]);
 	doorbell_ring(cli_config());
-	return show(argv[optind]);
+	return code;
 }
 
 int cmd_org(int argc, char **argv)
