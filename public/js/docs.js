@@ -5,7 +5,7 @@
 
 	if (!window.SwaggerUIBundle)
 		return;
-	document.getElementById('operations').hidden = true;
+	document.getElementById('listed').hidden = true;
 	window.SwaggerUIBundle({
 		url: '/api/openapi.json',
 		dom_id: '#swagger',
