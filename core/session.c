@@ -361,17 +361,15 @@ enum rc link_use(struct db *db, const struct config *cfg, const char *secret,
 {
 	struct identity who;
 	struct arena a;
-	char hash[HASH_SIZE];
 	enum rc rc = db_begin(db, err);
 
 	if (rc != RC_OK)
 		return rc;
 	arena_init(&a);
-	hash_of(secret, hash);
 	rc = link_peek(db, secret, &a, &who, err);
 	if (rc == RC_OK)
-		rc = db_exec(
-		    db, SQL_LINK_TAKE, DB_ARGS(DB_TEXT(hash), DB_INT(clock_wall_ms())), err);
+		rc = db_exec(db, SQL_LINK_DROP_USER,
+		    DB_ARGS(DB_INT(who.scope.org_id), DB_INT(who.scope.user_id)), err);
 	if (rc == RC_OK) {
 		who.scope.via = "link";
 		who.scope.address = from->address;

@@ -65,7 +65,8 @@ enum rc link_create(struct db *db, const struct scope *by, const struct user *u,
 /* Whose it is; it stays good. RC_NOTFOUND: used, too old, or never was one. */
 enum rc link_peek(
     struct db *db, const char *secret, struct arena *a, struct identity *out, struct err *err);
-/* Use it up, and begin a session as session_begin does. RC_NOTFOUND likewise. */
+/* Use it up, with all others that the user has, and begin a session as session_begin does.
+ * RC_NOTFOUND likewise. */
 enum rc link_use(struct db *db, const struct config *cfg, const char *secret,
     const struct scope *from, const char *agent, int64_t before, char cookie[static SECRET_SIZE],
     struct err *err);

@@ -32,7 +32,7 @@ need_not('figures of the site', 'COUNTER_SITE');
 need_not('the seeder: the highest id', 'SEED_LAST');
 need_not('ids and times alone, of which bounds of a list are made', 'JOB_LAST_ID JOB_NEXT_ID');
 need_not('who it is that asks: by the hash of a secret, or a name that a proxy or a password vouches for',
-	'SESSION_GET TOKEN_GET LINK_GET USER_IDENTITY USER_SECRET LINK_TAKE');
+	'SESSION_GET TOKEN_GET LINK_GET USER_IDENTITY USER_SECRET');
 need_not("by the id of the session, token or user that the request has been found to be", 'SESSION_SEEN SESSION_DROP TOKEN_USED USER_SIGNED_IN');
 
 # ---- the statements ----------------------------------------------------------------------------------

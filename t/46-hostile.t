@@ -154,6 +154,7 @@ sub echoes {
 	return;
 }
 
+my %logged; # some strings come twice
 # ---- names that only an administrator gives, put where they lie -------------------------------------------------
 sub names {
 	my ($s) = @_;
@@ -168,6 +169,17 @@ sub names {
 	my %how = $people->as('namesake');
 	my $page = $web->request(GET => "/jobs/$id", accept => 'text/html', %how);
 	keep('a job by somebody', $page->{status}, $page->{content}, [$s]);
+	$web->sql("UPDATE sessions SET agent = $quoted WHERE user_id = " . $people->id('namesake'));
+	# What the log has of them: what they have just done, twice.
+	my @places = ('/account', '/projects', '/admin/users', plain($s) && length $s <= 64 && !$logged{$s}++ ? '/admin/audit?actor=' . escape($s) : ());
+	for my $path (map { mine(4, $_) ? $places[$_] // () : () } 0 .. 3) {
+		my $of = $path =~ s/\?.*//r;
+		$page = $web->request(GET => $path, accept => 'text/html', %how);
+		check($page->{status} == 200, "$of: $page->{status}");
+		keep("page $of", '', $page->{content}, [$s]);
+		my $answer = $web->request(GET => $path, accept => 'application/json', %how);
+		check($answer->{status} == 200 && defined $answer->{json}, "$of as JSON: $answer->{raw}");
+	}
 	return if $turn % 4;
 	$page = $web->request(GET => '/?limit=1', accept => 'text/html', %how);
 	keep('a list by somebody', $page->{status}, $page->{content}, [], '#jobs tbody, nav.tabs, nav.pager');
@@ -178,7 +190,7 @@ sub names {
 
 my $other = $people->org('other');
 is($other, 2, 'another organisation');
-$people->user('namesake', org => $other);
+$people->user('namesake', org => $other, role => 'admin');
 $people->{of_namesake} = $people->token('namesake', 'read,write');
 my $before = $web->sql('SELECT COUNT(*) FROM audit');
 for my $s ('harmless words', @strings) {
