@@ -8,20 +8,9 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/str.h"
 
 #define OBJECT_MAX 255
-
-/* Up to `most` bytes of UTF-8 text, whole characters. */
-static size_t cut(const char *s, size_t most)
-{
-	size_t len = strlen(s);
-
-	if (len <= most)
-		return len;
-	while (most && ((unsigned char)s[most] & 0xc0) == 0x80)
-		most--;
-	return most;
-}
 
 static const char *or_empty(const char *s)
 {
@@ -44,9 +33,23 @@ enum rc audit_add(struct db *db, const struct scope *sc, const char *action, con
 	    DB_ARGS(DB_INT(clock_wall_ms()), DB_INT(sc->org_id), DB_OPT(sc->user_id),
 		DB_TEXT(or_empty(sc->user_name)), DB_TEXT(or_empty(sc->via)),
 		DB_TEXT(or_empty(sc->address)), DB_TEXT(or_empty(sc->request)), DB_TEXT(action),
-		DB_TEXTN(object, cut(object, OBJECT_MAX)), DB_TEXTN(json.data, json.len)),
+		DB_TEXTN(object, str_cut(object, OBJECT_MAX)), DB_TEXTN(json.data, json.len)),
 	    err);
 	buf_release(&json);
+	return rc;
+}
+
+enum rc audit_commit(struct db *db, const struct scope *sc, int64_t org_id, const char *action,
+    const char *object, const struct view *detail, enum rc rc, struct err *err)
+{
+	struct scope about = *sc;
+
+	about.org_id = org_id;
+	if (rc == RC_OK)
+		rc = audit_add(db, &about, action, object, detail, err);
+	if (rc == RC_OK)
+		return db_commit_durable(db, err);
+	db_rollback(db);
 	return rc;
 }
 

@@ -16,6 +16,10 @@
  * Texts are stored as they are; they must be UTF-8. */
 enum rc audit_add(struct db *db, const struct scope *sc, const char *action, const char *object,
     const struct view *detail, struct err *err);
+/* The end of a transaction: if rc is RC_OK, the row, told in the log of org_id (whose data it was;
+ * 0: the site's), and a durable commit; else the way back. Returns what came of it. */
+enum rc audit_commit(struct db *db, const struct scope *sc, int64_t org_id, const char *action,
+    const char *object, const struct view *detail, enum rc rc, struct err *err);
 /* The same in a transaction of its own: for what was refused. */
 enum rc audit_note(struct db *db, const struct scope *sc, const char *action, const char *object,
     const struct view *detail, struct err *err);

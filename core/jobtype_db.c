@@ -335,17 +335,10 @@ static enum rc set_paused(
 enum rc jobtype_pause(
     struct db *db, const struct scope *by, const char *name, bool paused, struct err *err)
 {
-	struct scope site = *by;
 	enum rc rc = db_begin(db, err);
 
 	if (rc != RC_OK)
 		return rc;
 	rc = set_paused(db, name, by->user_name, paused, err);
-	site.org_id = 0;
-	if (rc == RC_OK)
-		rc = audit_add(db, &site, paused ? "type.pause" : "type.resume", name, NULL, err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
+	return audit_commit(db, by, 0, paused ? "type.pause" : "type.resume", name, NULL, rc, err);
 }

@@ -15,6 +15,7 @@
 #include "core/audit.h"
 #include "core/clock.h"
 #include "core/password.h"
+#include "core/str.h"
 
 #define HOUR_MS INT64_C(3600000)
 #define WAIT_MIN_MS INT64_C(1000)
@@ -40,22 +41,11 @@ static void address_key(const char *address, char out[static INET6_ADDRSTRLEN])
 	}
 }
 
-/* Of a name, no more than a user's may have, in whole characters: the database takes text alone. */
-static int name_length(const char *name)
-{
-	int len = (int)strnlen(name, USER_NAME_MAX + 1);
-
-	if (len <= USER_NAME_MAX)
-		return len;
-	for (len = USER_NAME_MAX; len && (name[len] & 0xc0) == 0x80; len--)
-		;
-	return len;
-}
-
 static void make_keys(const struct scope *sc, const char *name, struct keys *k)
 {
 	char address[INET6_ADDRSTRLEN];
-	int len = name_length(name);
+	/* No more than a user's name may have. */
+	int len = (int)str_cut(name, USER_NAME_MAX);
 
 	address_key(sc->address ? sc->address : "", address);
 	snprintf(k->text[KEY_PAIR], sizeof k->text[0], "p %s %.*s", address, len, name);

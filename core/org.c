@@ -32,15 +32,7 @@ enum rc org_list(struct db *db, struct arena *a, struct org **out, size_t *n, st
 	if (rc != RC_OK)
 		return rc;
 	while ((rc = db_next(&cur, err)) == RC_OK) {
-		if (*n == room) {
-			struct org *grown;
-
-			room = room ? 2 * room : 16;
-			grown = arena_alloc(a, room * sizeof *grown);
-			for (size_t i = 0; i < *n; i++)
-				grown[i] = (*out)[i];
-			*out = grown;
-		}
+		*out = arena_room(a, *out, *n, &room, sizeof **out);
 		(*out)[(*n)++] = read_org(&cur, a);
 	}
 	db_finish(&cur);
@@ -79,9 +71,8 @@ enum rc org_of(struct db *db, const struct scope *sc, struct arena *a, const cha
 enum rc org_set_cap(
     struct db *db, const struct scope *by, const char *name, int64_t cap, struct err *err)
 {
-	struct scope sc = *by;
 	struct view *detail;
-	struct org org;
+	struct org org = {0};
 	struct arena a;
 	enum rc rc = db_begin(db, err);
 
@@ -97,29 +88,18 @@ enum rc org_set_cap(
 	if (rc == RC_OK)
 		rc = db_exec(
 		    db, SQL_ORG_CAP, DB_ARGS(DB_TEXT(name), cap < 0 ? DB_NULL : DB_INT(cap)), err);
-	if (rc == RC_OK) {
-		sc.org_id = org.id;
-		rc = audit_add(db, &sc, "org.cap", name, detail, err);
-	}
-	if (rc == RC_OK)
-		rc = db_commit_durable(db, err);
-	else
-		db_rollback(db);
+	rc = audit_commit(db, by, org.id, "org.cap", name, detail, rc, err);
 	arena_release(&a);
 	return rc;
 }
 
 static enum rc check_name(const char *name, struct err *err)
 {
-	size_t len = strlen(name);
-
-	if (!len || len > ORG_NAME_MAX || !str_utf8(name, len))
+	if (!str_label(name, ORG_NAME_MAX) || strchr(name, '/'))
 		return err_set(err, RC_INVALID,
-		    "the name of an organisation has 1 to %d bytes of text", ORG_NAME_MAX);
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f || name[i] == '/')
-			return err_set(err, RC_INVALID,
-			    "the name of an organisation has no control characters and no slash");
+		    "the name of an organisation has 1 to %d bytes of text, no control characters "
+		    "and no slash",
+		    ORG_NAME_MAX);
 	return RC_OK;
 }
 
@@ -148,7 +128,6 @@ static enum rc insert_org(struct db *db, const char *name, int64_t *id, struct e
 enum rc org_create(
     struct db *db, const struct scope *by, const char *name, int64_t *id, struct err *err)
 {
-	struct scope sc = *by;
 	enum rc rc = check_name(name, err);
 
 	if (rc == RC_OK)
@@ -156,14 +135,7 @@ enum rc org_create(
 	if (rc != RC_OK)
 		return rc;
 	rc = insert_org(db, name, id, err);
-	if (rc == RC_OK)
-		sc.org_id = *id;
-	if (rc == RC_OK)
-		rc = audit_add(db, &sc, "org.create", name, NULL, err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
+	return audit_commit(db, by, rc == RC_OK ? *id : 0, "org.create", name, NULL, rc, err);
 }
 
 struct view *org_view(struct arena *a, const struct org *org)

@@ -67,16 +67,12 @@ enum rc project_find(struct db *db, const struct scope *sc, const char *key, str
 /* A name that is all digits would be taken for an id. */
 static enum rc check_name(const char *name, struct err *err)
 {
-	size_t len = strlen(name);
-
-	if (!len || len > PROJECT_NAME_MAX || !str_utf8(name, len))
-		return err_set(err, RC_INVALID, "the name of a project has 1 to %d bytes of text",
+	if (!str_label(name, PROJECT_NAME_MAX) || strchr(name, '/'))
+		return err_set(err, RC_INVALID,
+		    "the name of a project has 1 to %d bytes of text, no control characters and no "
+		    "slash",
 		    PROJECT_NAME_MAX);
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f || name[i] == '/')
-			return err_set(err, RC_INVALID,
-			    "the name of a project has no control characters and no slash");
-	if (strspn(name, "0123456789") == len)
+	if (!name[strspn(name, "0123456789")])
 		return err_set(err, RC_INVALID, "the name of a project is not a number alone");
 	return RC_OK;
 }
@@ -96,12 +92,8 @@ static enum rc conclude(struct db *db, const struct scope *sc, const char *actio
 		detail = view_obj(&a);
 		view_ref(detail, "from", from);
 	}
-	if (rc == RC_OK)
-		rc = audit_add(db, sc, action, name, detail, err);
+	rc = audit_commit(db, sc, sc->org_id, action, name, detail, rc, err);
 	arena_release(&a);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
 	return rc;
 }
 

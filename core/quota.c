@@ -156,14 +156,12 @@ static enum rc name_of(
 enum rc quota_set(
     struct db *db, const struct scope *by, int64_t org_id, const struct quota *q, struct err *err)
 {
-	struct scope sc = *by;
 	const char *name = "";
 	struct arena a;
 	enum rc rc = db_begin(db, err);
 
 	if (rc != RC_OK)
 		return rc;
-	sc.org_id = org_id;
 	arena_init(&a);
 	rc = name_of(db, org_id, &a, &name, err);
 	if (rc == RC_OK)
@@ -171,12 +169,7 @@ enum rc quota_set(
 		    DB_ARGS(
 			DB_INT(org_id), arg(q->bytes), arg(q->pending), arg(q->file), arg(q->rate)),
 		    err);
-	if (rc == RC_OK)
-		rc = audit_add(db, &sc, "org.quota", name, limits_view(&a, q), err);
-	if (rc == RC_OK)
-		rc = db_commit_durable(db, err);
-	else
-		db_rollback(db);
+	rc = audit_commit(db, by, org_id, "org.quota", name, limits_view(&a, q), rc, err);
 	arena_release(&a);
 	return rc;
 }

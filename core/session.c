@@ -257,13 +257,8 @@ enum rc session_end(
 		    DB_ARGS(DB_INT(sc->org_id), DB_INT(sc->user_id), DB_INT(keep)), err);
 	if (rc == RC_OK && id && db_changes(db) == 0)
 		rc = err_set(err, RC_NOTFOUND, "no such session: %lld", (long long)id);
-	if (rc == RC_OK)
-		rc = audit_add(
-		    db, sc, id ? "session.end" : "session.end-others", sc->user_name, NULL, err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
+	return audit_commit(db, sc, sc->org_id, id ? "session.end" : "session.end-others",
+	    sc->user_name, NULL, rc, err);
 }
 
 enum rc session_list(struct db *db, const struct scope *sc, const struct config *cfg,
@@ -298,20 +293,10 @@ enum rc session_list(struct db *db, const struct scope *sc, const struct config 
 
 /* ---- links ---- */
 
-/* What is done to a user of another org is told in that org's log. */
-static struct scope about(const struct scope *by, int64_t org_id)
-{
-	struct scope sc = *by;
-
-	sc.org_id = org_id;
-	return sc;
-}
-
 enum rc link_create(struct db *db, const struct scope *by, const struct user *u,
     char secret[static SECRET_SIZE], struct err *err)
 {
 	int64_t now = clock_wall_ms();
-	struct scope sc = about(by, u->org_id);
 	char hash[HASH_SIZE];
 	enum rc rc;
 
@@ -326,12 +311,7 @@ enum rc link_create(struct db *db, const struct scope *by, const struct user *u,
 	    DB_ARGS(DB_TEXT(hash), DB_INT(u->org_id), DB_INT(u->id), DB_INT(now),
 		DB_INT(now + LINK_MS)),
 	    err);
-	if (rc == RC_OK)
-		rc = audit_add(db, &sc, "user.link", u->name, NULL, err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
+	return audit_commit(db, by, u->org_id, "user.link", u->name, NULL, rc, err);
 }
 
 enum rc link_peek(
@@ -388,22 +368,15 @@ enum rc link_use(struct db *db, const struct config *cfg, const char *secret,
 
 static enum rc check_token_name(const char *name, struct err *err)
 {
-	size_t len = strlen(name);
-
-	if (!len || len > TOKEN_NAME_MAX || !str_utf8(name, len))
-		return err_set(err, RC_INVALID, "a token needs a name of 1 to %d bytes, for people",
-		    TOKEN_NAME_MAX);
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-			return err_set(
-			    err, RC_INVALID, "the name of a token has no control characters");
-	return RC_OK;
+	if (str_label(name, TOKEN_NAME_MAX))
+		return RC_OK;
+	return err_set(err, RC_INVALID, "a token needs a name of 1 to %d bytes of text, for people",
+	    TOKEN_NAME_MAX);
 }
 
 enum rc token_create(struct db *db, const struct scope *by, const struct user *u, const char *name,
     unsigned scopes, int64_t expires_at, char token[static SECRET_SIZE], struct err *err)
 {
-	struct scope sc = about(by, u->org_id);
 	struct view *detail;
 	struct arena a;
 	char hash[HASH_SIZE];
@@ -429,12 +402,7 @@ enum rc token_create(struct db *db, const struct scope *by, const struct user *u
 	detail = view_obj(&a);
 	view_ref(detail, "user", u->name);
 	view_ref(detail, "scopes", scopes_text(scopes, &a));
-	if (rc == RC_OK)
-		rc = audit_add(db, &sc, "token.create", name, detail, err);
-	if (rc == RC_OK)
-		rc = db_commit_durable(db, err);
-	else
-		db_rollback(db);
+	rc = audit_commit(db, by, u->org_id, "token.create", name, detail, rc, err);
 	arena_release(&a);
 	return rc;
 }
@@ -471,9 +439,9 @@ enum rc token_list(struct db *db, int64_t org_id, int64_t user_id, struct arena 
 enum rc token_revoke(
     struct db *db, const struct scope *by, int64_t user_id, int64_t id, struct err *err)
 {
+	struct view *detail = NULL;
+	const char *name = "";
 	struct db_cursor cur;
-	struct view *detail;
-	const char *name;
 	struct arena a;
 	enum rc rc = db_begin(db, err);
 
@@ -490,13 +458,8 @@ enum rc token_revoke(
 		view_str(detail, "user", db_text(&cur, 1, NULL));
 		db_finish(&cur);
 		rc = db_exec(db, SQL_TOKEN_DELETE, DB_ARGS(DB_INT(by->org_id), DB_INT(id)), err);
-		if (rc == RC_OK)
-			rc = audit_add(db, by, "token.revoke", name, detail, err);
 	}
-	if (rc == RC_OK)
-		rc = db_commit_durable(db, err);
-	else
-		db_rollback(db);
+	rc = audit_commit(db, by, by->org_id, "token.revoke", name, detail, rc, err);
 	arena_release(&a);
 	return rc;
 }

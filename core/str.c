@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Digits at *s up to `max`; moves *s behind them. */
 static bool digits(const char **s, int64_t max, int64_t *out)
@@ -268,4 +269,40 @@ bool str_fmt(char *out, size_t size, const char *fmt, ...)
 	n = vsnprintf(out, size, fmt, ap);
 	va_end(ap);
 	return n >= 0 && (size_t)n < size;
+}
+
+size_t str_cut(const char *s, size_t most)
+{
+	size_t len = strnlen(s, most + 1);
+
+	if (len <= most)
+		return len;
+	for (len = most; len && ((unsigned char)s[len] & 0xc0) == 0x80; len--)
+		;
+	return len;
+}
+
+bool str_label(const char *s, size_t most)
+{
+	size_t len = strlen(s);
+
+	if (!len || len > most || !str_utf8(s, len))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+bool str_listed(const char *list, const char *word, size_t len)
+{
+	while (*list) {
+		size_t n = strcspn(list, " \t");
+
+		if (n == len && strncasecmp(list, word, n) == 0)
+			return true;
+		list += n;
+		list += strspn(list, " \t");
+	}
+	return false;
 }

@@ -24,6 +24,15 @@ bool str_bool(const char *s, bool *out);
 
 /* Well-formed UTF-8 (no surrogates, no overlong forms) without NUL. */
 bool str_utf8(const char *s, size_t len);
+/* How many bytes of UTF-8 text are at most `most`, in whole characters. */
+size_t str_cut(const char *s, size_t most);
+
+/* 1 to `most` bytes of UTF-8 text without control characters: what may be a name. */
+bool str_label(const char *s, size_t most);
+
+/* Whether a list of words parted by blanks has that one (`len` bytes), in either case. */
+bool str_listed(const char *list, const char *word, size_t len);
+
 /* Leave out what is not: of a text that was cut, a piece of a character. */
 void str_mend(char *s);
 

@@ -89,22 +89,6 @@ struct view *user_view(struct arena *a, const struct user *u)
 	return v;
 }
 
-/* End of a transaction that changed `u`: the row for the log, then the commit, or else the way
- * back. */
-static enum rc conclude(struct db *db, const struct scope *by, int64_t org_id, const char *action,
-    const char *name, const struct view *detail, enum rc rc, struct err *err)
-{
-	struct scope about = *by;
-
-	about.org_id = org_id;
-	if (rc == RC_OK)
-		rc = audit_add(db, &about, action, name, detail, err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
-}
-
 enum rc user_create(struct db *db, const struct scope *by, int64_t org_id, const char *name,
     enum role role, int64_t *id, struct err *err)
 {
@@ -130,7 +114,7 @@ enum rc user_create(struct db *db, const struct scope *by, int64_t org_id, const
 	arena_init(&a);
 	detail = view_obj(&a);
 	view_ref(detail, "role", role_name(role));
-	rc = conclude(db, by, org_id, "user.create", name, detail, rc, err);
+	rc = audit_commit(db, by, org_id, "user.create", name, detail, rc, err);
 	arena_release(&a);
 	return rc;
 }
@@ -179,7 +163,7 @@ enum rc user_disable(
 		    DB_ARGS(DB_INT(u->org_id), DB_INT(u->id), DB_INT(disabled)), err);
 	if (rc == RC_OK && disabled)
 		rc = drop_sessions(db, u, 0, err);
-	return conclude(
+	return audit_commit(
 	    db, by, u->org_id, disabled ? "user.disable" : "user.enable", u->name, NULL, rc, err);
 }
 
@@ -201,7 +185,7 @@ enum rc user_set_role(
 	detail = view_obj(&a);
 	view_ref(detail, "from", role_name(u->role));
 	view_ref(detail, "to", role_name(role));
-	rc = conclude(db, by, u->org_id, "user.role", u->name, detail, rc, err);
+	rc = audit_commit(db, by, u->org_id, "user.role", u->name, detail, rc, err);
 	arena_release(&a);
 	return rc;
 }
@@ -230,7 +214,7 @@ enum rc user_limit(struct db *db, const struct scope *by, const struct user *u, 
 	detail = view_obj(&a);
 	view_bool(detail, "limited", limited);
 	view_int(detail, "projects", (int64_t)n);
-	rc = conclude(db, by, u->org_id, "user.projects", u->name, detail, rc, err);
+	rc = audit_commit(db, by, u->org_id, "user.projects", u->name, detail, rc, err);
 	arena_release(&a);
 	return rc;
 }
@@ -266,7 +250,7 @@ enum rc user_set_password(struct db *db, const struct scope *by, const struct us
 	    db, SQL_USER_PASSWORD, DB_ARGS(DB_INT(u->org_id), DB_INT(u->id), DB_TEXT(hash)), err);
 	if (rc == RC_OK)
 		rc = drop_sessions(db, u, keep, err);
-	return conclude(db, by, u->org_id, "user.password", u->name, NULL, rc, err);
+	return audit_commit(db, by, u->org_id, "user.password", u->name, NULL, rc, err);
 }
 
 enum rc user_operator_seen(struct db *db, bool *seen, struct err *err)

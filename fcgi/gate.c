@@ -21,19 +21,6 @@ static size_t host_length(const char *host)
 	return end ? (size_t)(end + 1 - host) : strcspn(host, ":");
 }
 
-static bool host_listed(const char *list, const char *host, size_t len)
-{
-	while (*list) {
-		size_t n = strcspn(list, " \t");
-
-		if ((n == 1 && *list == '*') || (n == len && strncasecmp(list, host, n) == 0))
-			return true;
-		list += n;
-		list += strspn(list, " \t");
-	}
-	return false;
-}
-
 /* Against DNS rebinding: a page of another name that resolves to us is not ours. */
 static enum rc check_host(
     struct app *app, struct request *r, struct response *resp, struct err *err)
@@ -43,7 +30,7 @@ static enum rc check_host(
 
 	if (!*host)
 		return response_fail(resp, 400, NULL, err, "the request has no Host header");
-	if (host_listed(app->cfg->hosts, host, len))
+	if (str_listed(app->cfg->hosts, host, len) || str_listed(app->cfg->hosts, "*", 1))
 		return RC_OK;
 	if (base && host_length(base + 3) >= len && strncasecmp(base + 3, host, len) == 0 &&
 	    strcspn(base + 3, ":/") <= len)

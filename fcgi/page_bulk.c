@@ -19,8 +19,14 @@ struct bulk {
 	bool more;
 };
 
-static const enum job_action actions[] = {
-    JOB_CANCEL, JOB_RETRY, JOB_PAUSE, JOB_RESUME, JOB_DELETE}; /* as bulk_actions in route.c */
+/* The action of that name; JOB_ACTION_MAX: nobody asks for such a one. */
+static enum job_action action_named(const char *name)
+{
+	for (size_t i = 0; i < JOB_ASKED_MAX; i++)
+		if (strcmp(job_action_name(job_asked[i]), name) == 0)
+			return job_asked[i];
+	return JOB_ACTION_MAX;
+}
 
 static enum rc act_on(
     struct app *app, struct request *r, struct bulk *b, const struct job *job, struct err *err)
@@ -114,7 +120,8 @@ static enum rc answer(struct app *app, struct request *r, struct response *resp,
 
 enum rc page_jobs_bulk(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
-	int64_t action = request_int(r, "action", -1), status = request_int(r, "status", -1);
+	const char *action = request_text(r, "action");
+	int64_t status = request_int(r, "status", -1);
 	bool all = request_int(r, "all", 0) == 1,
 	     named = request_text(r, "ids") != NULL || pairs_find(&r->form, "ids[]", NULL) != NULL;
 	struct job_filter f = {
@@ -126,12 +133,12 @@ enum rc page_jobs_bulk(struct app *app, struct request *r, struct response *resp
 	struct bulk b = {0};
 	enum rc rc;
 
-	if (action < 0)
+	if (!action)
 		return response_fail(resp, 422, "action", err, "action is missing");
 	if (all == named)
 		return response_fail(resp, 422, "ids", err,
 		    "name the jobs in ids, or say all=yes for those that match status, type and q");
-	b.action = actions[action];
+	b.action = action_named(action);
 	rc = request_project(app, r, resp, err);
 	if (rc == RC_OK)
 		rc = all ? act_on_matching(app, r, &b, &f, err) : act_on_named(app, r, &b, err);

@@ -5,23 +5,17 @@
 #include <string.h>
 
 #include "core/claim.h"
-#include "core/quota.h"
 #include "core/org.h"
+#include "core/quota.h"
+#include "core/str.h"
 #include "core/version.h"
 #include "fcgi/identify.h"
 #include "fcgi/pages.h"
 
 /* An address that is listed; nobody's is this host's own, by plain CGI. */
-static bool address_listed(const char *list, const char *address)
+static bool may_read(const struct app *app, const char *address)
 {
-	size_t len = strlen(address);
-
-	if (!len)
-		return true;
-	for (const char *s = list; *s; s += strcspn(s, " "), s += strspn(s, " "))
-		if (strcspn(s, " ") == len && strncmp(s, address, len) == 0)
-			return true;
-	return false;
+	return !*address || str_listed(app->cfg->metrics_allow, address, strlen(address));
 }
 
 static void head(struct buf *out, const char *name, const char *type, const char *help)
@@ -104,7 +98,7 @@ enum rc page_metrics(struct app *app, struct request *r, struct response *resp, 
 
 	if (!(r->by == BY_TOKEN && r->scope.role == ROLE_OPERATOR &&
 		(r->who.scopes & SCOPE_ADMIN)) &&
-	    !address_listed(app->cfg->metrics_allow, request_param(r, PARAM_ADDRESS)))
+	    !may_read(app, request_param(r, PARAM_ADDRESS)))
 		return response_fail(resp, 403, NULL, err,
 		    "the metrics are for the addresses of metrics_allow, and for tokens of "
 		    "operators with the scope admin");

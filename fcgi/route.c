@@ -133,8 +133,7 @@ static const struct input fail_inputs[] = {
     {0},
 };
 
-static const char *const bulk_actions[] = {
-    "cancel", "retry", "pause", "resume", "delete", NULL}; /* as in page_bulk.c */
+static const char *const bulk_actions[] = {"cancel", "retry", "pause", "resume", "delete", NULL};
 
 static const struct input bulk_inputs[] = {
     {"action", INPUT_WORD, .words = bulk_actions, .doc = "what is done to each"},
