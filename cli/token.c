@@ -12,7 +12,7 @@
 #include "cli/source.h"
 #include "core/clock.h"
 #include "core/org.h"
-#include "core/session.h"
+#include "core/token.h"
 #include "core/str.h"
 #include "core/url.h"
 

@@ -16,6 +16,7 @@
 #include "core/clock.h"
 #include "core/password.h"
 #include "core/str.h"
+#include "core/user.h"
 
 #define HOUR_MS INT64_C(3600000)
 #define WAIT_MIN_MS INT64_C(1000)

@@ -6,7 +6,7 @@
 #ifndef CORE_LOGIN_H
 #define CORE_LOGIN_H
 
-#include "core/session.h"
+#include "core/identity.h"
 
 /* Who it is if the password is right: the scope of `out` has org, user, role and project. `sc`
  * gives address and request. RC_DENIED: name or password is wrong, or the account is disabled:

@@ -1,6 +1,7 @@
 /*
  * The gate and admission, which is its first half.
  */
+#include "core/token.h"
 #include "fcgi/gate.h"
 
 #include <string.h>

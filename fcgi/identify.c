@@ -9,6 +9,7 @@
 #include "core/job.h"
 #include "core/project.h"
 #include "core/session.h"
+#include "core/token.h"
 #include "fcgi/route.h"
 
 #define SECURE_COOKIE "__Host-dropmill"

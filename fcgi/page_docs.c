@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "core/token.h"
 #include "fcgi/list.h"
 #include "fcgi/openapi.h"
 #include "fcgi/pages.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/login.h"
+#include "core/session.h"
 #include "fcgi/identify.h"
 #include "fcgi/list.h"
 #include "fcgi/pages.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "core/session.h"
+#include "core/token.h"
 #include "core/str.h"
 #include "fcgi/account.h"
 #include "fcgi/pages.h"

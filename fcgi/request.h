@@ -15,7 +15,7 @@
 #include "core/arena.h"
 #include "core/job.h"
 #include "core/rc.h"
-#include "core/session.h"
+#include "core/identity.h"
 #include "core/view.h"
 #include "fcgi/query.h"
 

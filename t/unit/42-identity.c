@@ -11,6 +11,7 @@
 #include "core/project.h"
 #include "core/quota.h"
 #include "core/session.h"
+#include "core/token.h"
 
 #define GOOD "correct horse battery"
 

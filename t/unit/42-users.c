@@ -8,6 +8,7 @@
 #include "core/org.h"
 #include "core/project.h"
 #include "core/session.h"
+#include "core/token.h"
 
 static struct user mary;
 static char session[3][SECRET_SIZE], invite[SECRET_SIZE], token[SECRET_SIZE];
