@@ -21,25 +21,6 @@ void accept_params(struct accept *ac, const struct accept_params *params)
 	ac->params = *params;
 }
 
-static void *grown(struct arena *a, const void *old, size_t size, size_t n, size_t room)
-{
-	void *p = arena_alloc(a, size * room);
-
-	if (n)
-		memcpy(p, old, size * n);
-	return p;
-}
-
-/* A place for one more in an array that doubles. */
-#define MAKE_ROOM(ac, list, n, room)                                                           \
-	do {                                                                                   \
-		if ((ac)->n == (ac)->room) {                                                   \
-			(ac)->room = (ac)->room ? 2 * (ac)->room : 4;                          \
-			(ac)->list = grown(                                                    \
-			    (ac)->arena, (ac)->list, sizeof *(ac)->list, (ac)->n, (ac)->room); \
-		}                                                                              \
-	} while (0)
-
 /* The type for a file; *out is set on RC_OK. */
 static enum rc pick_type(const struct accept *ac, const struct accept_file *f, const char *name,
     const struct jobtype **out, struct err *err)
@@ -83,7 +64,8 @@ static enum rc add_file(
 	struct accept_item *item;
 	enum rc rc;
 
-	MAKE_ROOM(ac, files, file_count, file_room);
+	ac->files =
+	    arena_room(ac->arena, ac->files, ac->file_count, &ac->file_room, sizeof *ac->files);
 	item = &ac->files[ac->file_count];
 	*item = (struct accept_item){.file = *about, .job = job};
 	uuid_new(item->file.uuid);
@@ -162,7 +144,7 @@ static enum rc add_job(
 	rc = add_param_files(ac, type, values, err);
 	if (rc != RC_OK)
 		return rc;
-	MAKE_ROOM(ac, jobs, n, room);
+	ac->jobs = arena_room(ac->arena, ac->jobs, ac->n, &ac->room, sizeof *ac->jobs);
 	ac->jobs[ac->n++] = (struct job_new){
 	    .name = name,
 	    .job_type = type->name,

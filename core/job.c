@@ -169,15 +169,7 @@ enum rc job_history(struct db *db, const struct scope *sc, int64_t job_id, struc
 	if (rc != RC_OK)
 		return rc;
 	while ((rc = db_next(&cur, err)) == RC_OK) {
-		if (*n == room) {
-			struct job_event *grown =
-			    arena_alloc(a, sizeof *grown * (room ? room * 2 : 8));
-
-			if (*n)
-				memcpy(grown, events, sizeof *grown * *n);
-			room = room ? room * 2 : 8;
-			events = grown;
-		}
+		events = arena_room(a, events, *n, &room, sizeof *events);
 		events[(*n)++] = (struct job_event){
 		    .status = job_status_parse(db_text(&cur, 0, NULL)),
 		    .at = db_int(&cur, 1),

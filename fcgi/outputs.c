@@ -7,38 +7,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
+#include "core/digest.h"
 #include "core/jobtype.h"
 #include "core/str.h"
-
-#define READ_BYTES 65536
 
 enum rc outputs_take(
     struct app *app, struct request *r, struct outputs *o, struct response *resp, struct err *err)
 {
 	*o = (struct outputs){.up.fd = -1};
 	return r->json ? RC_OK : upload_open(app, r, &o->up, resp, err);
-}
-
-static enum rc digest(int fd, int64_t size, char hex[static 65], struct err *err)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	char block[READ_BYTES];
-	int64_t at = 0;
-	ssize_t n = 0;
-
-	if (!ctx || !EVP_DigestInit_ex(ctx, EVP_sha256(), NULL))
-		bug("no SHA-256");
-	while (at < size && (n = pread(fd, block, sizeof block, at)) > 0) {
-		EVP_DigestUpdate(ctx, block, (size_t)n);
-		at += n;
-	}
-	EVP_DigestFinal_ex(ctx, sum, NULL);
-	EVP_MD_CTX_free(ctx);
-	hex_encode(sum, 32, hex);
-	return at == size ? RC_OK : err_sys(err, "cannot read a result");
 }
 
 /* Name, and that it is the only one so called. */
@@ -73,7 +50,7 @@ static enum rc store_one(struct app *app, struct request *r, struct outputs *o,
 	f->size_bytes = from->size;
 	f->content_type = arena_strdup(r->arena, sniff_type(app->sniff, fd, seen));
 	uuid_new(f->uuid);
-	rc = digest(fd, from->size, hex, err);
+	rc = digest_file(fd, hex, err);
 	f->sha256 = arena_strdup(r->arena, hex);
 	if (rc == RC_OK)
 		rc = store_link(&app->store, fd, f->uuid, err);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/digest.h"
 #include "core/str.h"
 #include "processor/sniff.h"
 
@@ -47,25 +47,6 @@ static bool clean_component(const char *name)
 	return str_clean_name(name, strlen(name), clean) && strcmp(clean, name) == 0;
 }
 
-static enum rc digest(int fd, char hex[static 65], struct err *err)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	char *block = malloc(READ_BYTES);
-	bool ok = ctx && block && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
-	ssize_t n = 0;
-
-	while (ok && (n = read(fd, block, READ_BYTES)) > 0)
-		ok = EVP_DigestUpdate(ctx, block, (size_t)n);
-	ok = ok && n == 0 && EVP_DigestFinal_ex(ctx, sum, NULL);
-	EVP_MD_CTX_free(ctx);
-	free(block);
-	if (!ok)
-		return err_sys(err, "cannot read an output");
-	hex_encode(sum, 32, hex);
-	return RC_OK;
-}
-
 /* A regular file: describe it and pass it on. */
 static enum rc describe(struct scan *s, const char *name, struct err *err)
 {
@@ -90,7 +71,7 @@ static enum rc describe(struct scan *s, const char *name, struct err *err)
 		out.size_bytes = st.st_size;
 		out.inode = st.st_ino;
 		snprintf(out.name, sizeof out.name, "%s", name);
-		rc = digest(fd, out.sha256, err);
+		rc = digest_file(fd, out.sha256, err);
 		/* The supervisor's sync then finds nothing left to write. */
 		if (!rc && fdatasync(fd) < 0)
 			rc = err_sys(err, "cannot sync output \"%.100s\"", name);
