@@ -115,7 +115,7 @@ static bool enters(const char *path)
 
 	if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
 		return false;
-	return fd >= 0 && write(fd, "0", 1) == 1;
+	return fd >= 0 && cgroup_enter(fd, 0);
 }
 
 static bool works(const struct cgroups *cg)
@@ -229,6 +229,11 @@ int cgroup_open(const char *path)
 		return -1;
 	}
 	return open(procs, O_WRONLY | O_CLOEXEC);
+}
+
+bool cgroup_enter(int door, pid_t pid)
+{
+	return dprintf(door, "%d", (int)pid) > 0;
 }
 
 void cgroup_remove(const char *path)

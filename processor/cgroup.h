@@ -4,8 +4,8 @@
  * Version 2 is used where the processor's own group is delegated to it (it may make groups with a
  * memory controller below), version 1 where the memory hierarchy is writable, nothing otherwise:
  * then RLIMIT_DATA and sampling take their place. The supervisor makes and removes the groups; the
- * runner's child enters by a descriptor that the supervisor opened: what it may do counts for the
- * kernel, not what is left to the child.
+ * runner moves its command there by a descriptor that the supervisor opened: what that one may do
+ * counts for the kernel, not what is left to the runner.
  */
 #ifndef PROCESSOR_CGROUP_H
 #define PROCESSOR_CGROUP_H
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/rc.h"
 
@@ -32,8 +33,11 @@ const char *cgroup_words(const struct cgroups *cg);
 /* Make a group with a memory limit; its path into out. RC_SYS. With CGROUP_NONE out is "". */
 enum rc cgroup_make(const struct cgroups *cg, const char *name, int64_t memory_bytes, char *out,
     size_t size, struct err *err);
-/* What a process that is to be in the group writes "0" to. O_CLOEXEC; -1 with errno. */
+/* The door of the group. O_CLOEXEC; -1 with errno. */
 int cgroup_open(const char *path);
+/* Move a process there, 0 for the caller; what it has forked before stays where it is. The first of
+ * a while takes the kernel up to 10 ms, in which the caller sleeps. False with errno. */
+bool cgroup_enter(int door, pid_t pid);
 /* Remove it when its last process is gone; "" and what is not there are fine. */
 void cgroup_remove(const char *path);
 /* Remove empty groups that dead processors left. */

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "processor/cgroup.h"
 #include "processor/stage.h"
 
 enum {
@@ -107,7 +108,7 @@ static void place_descriptors(
 	for (int i = 0; i < count; i++)
 		if (parked[i] < 0 || dup2(parked[i], i) < 0)
 			_exit(126);
-	if (grouped && write(cgroup, "0", 1) != 1)
+	if (grouped && !cgroup_enter(cgroup, 0))
 		fail("join a cgroup");
 	if (close_range((unsigned)count, ~0u, 0) < 0)
 		fail("close descriptors");
@@ -157,8 +158,8 @@ static _Noreturn void become(const struct child_plan *plan, const int theirs[sta
 	struct err err;
 	sigset_t none;
 
-	place_descriptors(
-	    theirs, spec->sandbox ? FD_COUNT : FD_STATUS, *spec->cgroup, plan->cgroup);
+	place_descriptors(theirs, spec->sandbox ? FD_COUNT : FD_STATUS,
+	    *spec->cgroup && !spec->sandbox, plan->cgroup);
 	set_limits(spec);
 	if (plan->drop && stage_drop(spec->uid, spec->gid, &err)) {
 		dprintf(STDERR_FILENO, "%s\n", err.text);
@@ -231,6 +232,10 @@ enum rc child_start(
 	rc = make_descriptors(plan, theirs, child, err);
 	if (!rc && (child->pid = make(plan, theirs, argv)) < 0)
 		rc = err_sys(err, "cannot fork");
+	/* The kernel moves the first process of a while slowly: meanwhile bubblewrap builds.
+	 * Whoever is inside already by then is moved before the command begins. */
+	if (!rc && plan->spec->sandbox && *plan->spec->cgroup)
+		cgroup_enter(plan->cgroup, child->pid);
 	close_all(theirs, FD_COUNT, plan->lock);
 	if (rc)
 		close_all(
