@@ -4,18 +4,19 @@ use warnings;
 our (%row);
 
 $row{table} = sub {
-	my $s = stack();
-	my $plain = stack(DROPMILL_FRAGMENT_CACHE => 0);
+	my $s = stack(DROPMILL_AUTH => 'password');
+	my $plain = stack(DROPMILL_AUTH => 'password', DROPMILL_FRAGMENT_CACHE => 0);
 	seed($_, 1000) for $s, $plain;
 	my $url = "$s->{url}/jobs/table";
-	my $tag = tag_of($url);
-	my @hx = ('HX-Request: true');
+	my @hx = ('HX-Request: true', signed_in($s));
+	my @plain = ('HX-Request: true', signed_in($plain));
+	my $tag = tag_of($url, @hx);
 	my %r = in_turn(
 		[ static => sub { wrk(peer()->{url} . '/static/hello.txt') } ],
 		[ hello => sub { wrk(peer()->{url} . '/') } ],
 		[ same => sub { wrk($url, headers => [ @hx, "HX-PTag: $tag" ]) } ],
 		[ changed => sub { wrk($url, headers => \@hx) } ],
-		[ rendered => sub { wrk("$plain->{url}/jobs/table", headers => \@hx) } ]);
+		[ rendered => sub { wrk("$plain->{url}/jobs/table", headers => \@plain) } ]);
 	printf "%-38s %8s /s\n", 'nginx, static file', show($r{static}{median});
 	report('table polled, nothing changed (304)', $r{same}, 'FastCGI hello', $r{hello}, 0.8);
 	report('table, 25 rows sent from the cache', $r{changed}, 'FastCGI hello', $r{hello}, 0.7);
@@ -25,16 +26,18 @@ $row{table} = sub {
 
 sub grown {
 	my ($n, $name) = @_;
-	my $small = stack(DROPMILL_FRAGMENT_CACHE => 0);
-	my $large = stack(DROPMILL_FRAGMENT_CACHE => 0);
+	my %config = (DROPMILL_AUTH => 'password', DROPMILL_FRAGMENT_CACHE => 0);
+	my ($small, $large) = (stack(%config), stack(%config));
 	seed($small, 1000);
 	seed($large, $n);
 	my %page = (first => [ '', '' ], filtered => [ ('?status=failed&type=csv-profile') x 2 ],
 		deep => [ '?after=' . int($n / 2), '?after=500' ]);
+	my @small = ('HX-Request: true', signed_in($small));
+	my @large = ('HX-Request: true', signed_in($large));
 	for my $kind (sort keys %page) {
 		my %r = in_turn(
-			[ large => sub { 1e6 / wrk("$large->{url}/jobs/table$page{$kind}[0]", headers => ['HX-Request: true']) } ],
-			[ small => sub { 1e6 / wrk("$small->{url}/jobs/table$page{$kind}[1]", headers => ['HX-Request: true']) } ]);
+			[ large => sub { 1e6 / wrk("$large->{url}/jobs/table$page{$kind}[0]", headers => \@large) } ],
+			[ small => sub { 1e6 / wrk("$small->{url}/jobs/table$page{$kind}[1]", headers => \@small) } ]);
 		report("$kind page with $name jobs", $r{large}, 'the same with 1,000', $r{small}, 1.2, less => 1, unit => 'us');
 	}
 	end_stack($small, $large);
