@@ -236,6 +236,20 @@ static enum rc read_limits(
 	return rc;
 }
 
+/* All of it, or nothing. cap: what it is to be. */
+static enum rc set_limits(struct app *app, const struct request *r, const struct org *org,
+    const struct quota *q, int64_t cap, struct err *err)
+{
+	enum rc rc = db_begin_joint(app->db, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = quota_set(app->db, &r->scope, org->id, q, err);
+	if (rc == RC_OK && cap != org->cap)
+		rc = org_set_cap(app->db, &r->scope, org->name, cap, err);
+	return db_end(app->db, rc, err);
+}
+
 enum rc page_org_limits(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	struct fault fault = {0};
@@ -248,11 +262,9 @@ enum rc page_org_limits(struct app *app, struct request *r, struct response *res
 	if (rc == RC_OK)
 		rc = read_limits(r, &q, &cap, &field, err);
 	if (rc == RC_OK)
-		rc = quota_set(app->db, &r->scope, org.id, &q, err);
-	if (rc == RC_OK && cap != org.cap) {
-		rc = org_set_cap(app->db, &r->scope, org.name, cap, err);
+		rc = set_limits(app, r, &org, &q, cap, err);
+	if (rc == RC_OK && cap != org.cap)
 		doorbell_ring(app->cfg);
-	}
 	if (fault_take(r, resp, field, &rc, err, &fault))
 		return org_page(app, r, resp, &org, &fault, err);
 	if (rc == RC_OK)

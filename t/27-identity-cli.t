@@ -81,6 +81,14 @@ END
 	refused(64, qr/bad --quota-rate -1 \(allowed: 0 to/, 'org', 'set', 'acme', '--quota-rate', -1);
 	refused(64, qr/^usage: /, 'org', 'set', 'acme');
 	refused(65, qr/no such organisation: "nobody"/, 'org', 'set', 'nobody', '--quota-rate', 1);
+	# What is set together is set as one, whichever part cannot be.
+	my $before = text('org', 'list') . $web->sql('SELECT COUNT(*) FROM audit');
+	for my $column (qw(cap quota_bytes)) {
+		$web->sql("CREATE TRIGGER stuck BEFORE UPDATE OF $column ON orgs BEGIN SELECT RAISE(ABORT, 'stuck'); END");
+		isnt((cli('org', 'set', 'acme', '--cap', 7, '--quota-bytes', '1G'))[0], 0, "$column cannot be set");
+		$web->sql('DROP TRIGGER stuck');
+		is(text('org', 'list') . $web->sql('SELECT COUNT(*) FROM audit'), $before, 'and nothing has changed');
+	}
 };
 
 subtest 'projects' => sub {

@@ -232,6 +232,14 @@ subtest 'organisations' => sub {
 	post(admin => '/admin/orgs/2/limits', '');
 	is_deeply([@{ json(admin => '/admin/orgs/2')->{org}{quota} }{qw(bytes file)}, json(admin => '/admin/orgs/2')->{org}{cap}], [undef, undef, undef],
 		'empty is no limit');
+	# All of a form is done or nothing, whichever part cannot be.
+	my $before = join ' ', $web->sql('SELECT * FROM orgs WHERE id = 2'), $web->sql('SELECT COUNT(*) FROM audit');
+	for my $column (qw(cap quota_bytes)) {
+		$web->sql("CREATE TRIGGER stuck BEFORE UPDATE OF $column ON orgs BEGIN SELECT RAISE(ABORT, 'stuck'); END");
+		is(post(admin => '/admin/orgs/2/limits', 'bytes=7G&cap=7', @json)->{status}, 500, "$column cannot be set");
+		$web->sql('DROP TRIGGER stuck');
+		is(join(' ', $web->sql('SELECT * FROM orgs WHERE id = 2'), $web->sql('SELECT COUNT(*) FROM audit')), $before, 'and nothing has changed');
+	}
 	post(admin => '/admin/orgs/2/limits', 'file=1K');
 	is(get(eve => '/jobs/admit?size=2000', @json)->{status}, 413, 'admission knows of them');
 	like(get(eve => '/jobs/admit?size=2000', @json)->{json}{detail}, qr/larger than your organisation may upload/, 'and says which');
