@@ -178,21 +178,24 @@ static int64_t expiry(const char *s)
 
 static enum rc make_here(const struct wish *w, const struct view **out, struct err *err)
 {
-	int64_t expires_at = w->expires ? expiry(w->expires) : 0;
+	struct token_info t = {.name = w->name,
+	    .scopes = w->scopes,
+	    .expires_at = w->expires ? expiry(w->expires) : 0};
 	struct view *v = view_obj(&cli.arena);
 	char token[SECRET_SIZE];
 	struct user u;
 	enum rc rc;
 
 	cli_user(w->user, &u);
-	rc = token_create(cli_db(), cli_scope(), &u, w->name, w->scopes, expires_at, token, err);
+	rc = token_create(cli_db(), cli_scope(), &u, &t, token, err);
 	if (rc != RC_OK)
 		return rc;
 	view_str(v, "token", token);
+	view_int(v, "id", t.id);
 	view_ref(v, "name", w->name);
 	view_str(v, "user", u.name);
 	view_str(v, "scopes", scopes_text(w->scopes, &cli.arena));
-	put_time(v, "expires_at", expires_at);
+	put_time(v, "expires_at", t.expires_at);
 	*out = v;
 	return RC_OK;
 }

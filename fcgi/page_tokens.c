@@ -8,6 +8,7 @@
 #include "core/token.h"
 #include "core/str.h"
 #include "fcgi/account.h"
+#include "fcgi/once.h"
 #include "fcgi/pages.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -66,38 +67,61 @@ static enum rc create(struct app *app, struct request *r, struct token_info *t,
 		return err_set(err, RC_INVALID, "a token to manage with is for admins");
 	*field = "name";
 	rc = user_find(app->db, r->scope.org_id, r->scope.user_name, r->arena, &user, err);
-	if (rc == RC_OK)
-		rc = token_create(
-		    app->db, &r->scope, &user, t->name, t->scopes, t->expires_at, token, err);
-	return rc;
+	return rc == RC_OK ? token_create(app->db, &r->scope, &user, t, token, err) : rc;
+}
+
+/* All but the token itself. */
+static struct view *made_view(struct arena *a, const struct token_info *t)
+{
+	struct view *v = view_obj(a);
+	char iso[CLOCK_ISO_SIZE];
+
+	view_int(v, "id", t->id);
+	view_ref(v, "name", t->name);
+	view_ref(v, "scopes", scopes_text(t->scopes, a));
+	view_str(v, "expires_at", t->expires_at ? clock_iso(t->expires_at, iso) : NULL);
+	return v;
+}
+
+static enum rc refuse_again(struct response *resp, const struct once *o, struct err *err)
+{
+	const struct view *t = view_get(o->answer, "token");
+
+	return once_told(resp, o, err, "the token %lld (%.100s)",
+	    (long long)view_number(view_get(t, "id")), view_text(view_get(t, "name")));
 }
 
 enum rc page_token_create(
     struct app *app, struct request *r, struct response *resp, struct err *err)
 {
-	struct view *fresh = view_obj(r->arena), *answer = view_obj(r->arena);
+	struct view *fresh = NULL;
 	struct fault fault = {0};
-	char token[SECRET_SIZE], iso[CLOCK_ISO_SIZE];
+	char token[SECRET_SIZE];
 	struct token_info t = {0};
 	const char *field = NULL;
+	struct once once;
 	enum rc rc = account_check(app, resp, err);
 
 	if (rc == RC_OK)
+		rc = once_begin(app, r, resp, &once, err);
+	if (rc == RC_DONE)
+		return refuse_again(resp, &once, err);
+	if (rc == RC_OK) {
 		rc = create(app, r, &t, token, &field, err);
+		fresh = made_view(r->arena, &t);
+		view_put(once.answer, "token", fresh);
+		rc = once_end(app, r, &once, rc, err);
+	}
 	if (fault_take(r, resp, field, &rc, err, &fault))
 		return account_page(app, r, resp, &fault, NULL, err);
 	if (rc != RC_OK)
 		return rc;
-	view_ref(fresh, "name", t.name);
-	view_ref(fresh, "scopes", scopes_text(t.scopes, r->arena));
-	view_str(fresh, "expires_at", t.expires_at ? clock_iso(t.expires_at, iso) : NULL);
 	view_str(fresh, "token", token);
 	resp->status = 201;
 	response_header(resp, "Vary", "HX-Request, Accept");
 	if (request_want(r) != WANT_JSON)
 		return account_page(app, r, resp, NULL, fresh, err);
-	view_put(answer, "token", fresh);
-	response_json(resp, answer);
+	response_json(resp, once.answer);
 	return RC_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "core/project.h"
 #include "core/str.h"
 #include "core/url.h"
+#include "fcgi/once.h"
 #include "fcgi/pages.h"
 
 /* The user that the path names, of those whom the caller manages. */
@@ -163,9 +164,31 @@ enum rc page_user_enable(struct app *app, struct request *r, struct response *re
 	return set_disabled(app, r, resp, false, err);
 }
 
+/* Who it is for, and for how long: all but the link itself. */
+static void put_link(struct view *answer, const struct view *fresh)
+{
+	view_ref(answer, "name", view_text(view_get(fresh, "name")));
+	view_null(answer, "link");
+	view_int(answer, "minutes", view_number(view_get(fresh, "minutes")));
+}
+
+static enum rc make_link(struct app *app, struct request *r, struct response *resp,
+    const struct user *u, struct once *o, struct view **fresh, struct err *err)
+{
+	enum rc rc = once_begin(app, r, resp, o, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = user_link_view(app, r, u, fresh, err);
+	if (rc == RC_OK)
+		put_link(o->answer, *fresh);
+	return once_end(app, r, o, rc, err);
+}
+
 enum rc page_user_link(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	struct fault fault = {0};
+	struct once once;
 	struct view *fresh;
 	struct user u;
 	enum rc rc = find_below(app, r, true, resp, &u, err);
@@ -174,7 +197,9 @@ enum rc page_user_link(struct app *app, struct request *r, struct response *resp
 		return response_fail(
 		    resp, 409, NULL, err, "nobody signs in here by a link (auth in dropmill.conf)");
 	if (rc == RC_OK)
-		rc = user_link_view(app, r, &u, &fresh, err);
+		rc = make_link(app, r, resp, &u, &once, &fresh, err);
+	if (rc == RC_DONE)
+		return once_told(resp, &once, err, "a link for %.100s", u.name);
 	if (fault_take(r, resp, "link", &rc, err, &fault))
 		return user_page(app, r, resp, &u, NULL, &fault, err);
 	if (rc != RC_OK)
