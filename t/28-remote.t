@@ -135,10 +135,20 @@ subtest 'watch and stats' => sub {
 	my $mine = json('stats');
 	is($mine->{counts}{all} > 5, 1, 'stats');
 	is($mine->{workers}, undef, 'without what is the site\'s');
+	is_deeply($mine->{withheld}{parts}, [qw(workers orgs)], 'which it says');
+	like($mine->{withheld}{why}, qr/this token lacks the scope "admin"/, 'and why');
+	like((remote('stats'))[1], qr/^workers   not told: .*lacks the scope "admin".*\norgs      not told: .*scope "admin"/m, 'for people too');
 	ok((grep { $_->{name} eq 'csv-profile' && $_->{counts}{completed} == 1 } @{ $mine->{types} }), 'by type and state') or diag explain $mine;
+	$stack->cli('user', 'create', 'ada', '--role', 'admin');
+	chomp($token{ada} = ($stack->cli('token', 'create', '--user', 'ada', '--name', 'ada', '--scope', 'admin'))[1]);
+	{
+		local $as = 'ada';
+		is_deeply(json('stats')->{withheld}, { parts => ['workers'], why => 'they are told to operators' }, 'an admin of an organisation lacks the processors');
+	}
 	local $as = 'admin';
 	my $all = json('stats');
 	is(scalar @{ $all->{workers} }, 1, 'processors for an operator');
+	is($all->{withheld}, undef, 'from whom nothing is withheld');
 	ok(exists $all->{orgs}[0]{used}{bytes}, 'and what is stored');
 	like((remote('stats'))[1], qr/^jobs +\d+\n(?: +\d+  \w+\n)+types .*\n(?s:.*)^workers .* running\norgs +local .* stored/m, 'for people');
 	my ($here) = $stack->cli('stats', '--json');
