@@ -1,6 +1,6 @@
 /*
  * Tokens on the page of the account: what a program signs in with. Each is shown once, in the
- * answer to the form that made it.
+ * answer to the form that made it. Who manages users sees theirs, and can revoke them.
  */
 #include <string.h>
 
@@ -10,6 +10,7 @@
 #include "fcgi/account.h"
 #include "fcgi/once.h"
 #include "fcgi/pages.h"
+#include "fcgi/user.h"
 
 #define DAY_MS INT64_C(86400000)
 
@@ -28,16 +29,16 @@ static struct view *token_view(struct arena *a, const struct token_info *t)
 	return v;
 }
 
-enum rc tokens_put(struct app *app, const struct request *r, struct view *v, struct err *err)
+enum rc tokens_put(struct app *app, struct arena *a, int64_t org_id, int64_t user_id,
+    struct view *v, struct err *err)
 {
-	struct view *list = view_list(r->arena);
+	struct view *list = view_list(a);
 	struct token_info *all;
 	size_t n;
-	enum rc rc =
-	    token_list(app->db, r->scope.org_id, r->scope.user_id, r->arena, &all, &n, err);
+	enum rc rc = token_list(app->db, org_id, user_id, a, &all, &n, err);
 
 	for (size_t i = 0; rc == RC_OK && i < n; i++)
-		view_push(list, token_view(r->arena, &all[i]));
+		view_push(list, token_view(a, &all[i]));
 	view_put(v, "tokens", list);
 	return rc;
 }
@@ -125,18 +126,42 @@ enum rc page_token_create(
 	return RC_OK;
 }
 
+/* The token that the path names, of a user; `by` acts within the user's organisation. */
+static enum rc revoke(struct app *app, const struct request *r, const struct scope *by,
+    int64_t user_id, struct err *err)
+{
+	const char *key = request_capture(r, "id");
+	int64_t id;
+
+	if (!str_int(key, 1, INT64_MAX, &id))
+		return err_set(err, RC_NOTFOUND, "no such token: \"%.40s\"", key);
+	return token_revoke(app->db, by, user_id, id, err);
+}
+
 enum rc page_token_revoke(
     struct app *app, struct request *r, struct response *resp, struct err *err)
 {
-	const char *key = request_capture(r, "id");
 	enum rc rc = account_check(app, resp, err);
-	int64_t id;
 
-	if (rc == RC_OK && !str_int(key, 1, INT64_MAX, &id))
-		rc = err_set(err, RC_NOTFOUND, "no such token: \"%.40s\"", key);
 	if (rc == RC_OK)
-		rc = token_revoke(app->db, &r->scope, r->scope.user_id, id, err);
+		rc = revoke(app, r, &r->scope, r->scope.user_id, err);
 	if (rc == RC_OK)
 		done_answer(r, resp, "/account", "token");
+	return rc;
+}
+
+enum rc page_user_token_revoke(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	struct scope by = r->scope;
+	struct user u;
+	enum rc rc = user_find_below(app, r, true, resp, &u, err);
+
+	if (rc == RC_OK) {
+		by.org_id = u.org_id;
+		rc = revoke(app, r, &by, u.id, err);
+	}
+	if (rc == RC_OK)
+		done_answer(r, resp, user_path(r->arena, u.name), "token");
 	return rc;
 }

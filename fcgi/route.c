@@ -384,6 +384,8 @@ const struct route routes[] = {
 	BODY_FORM, NULL, "make a link that signs a user in once"},
     {METHOD_POST, "/admin/users/{name}/projects", page_user_limit, ROLE_ADMIN, SCOPE_ADMIN,
 	BODY_FORM, sees_inputs, "let a user see all projects, or some"},
+    {METHOD_POST, "/admin/users/{name}/tokens/{id}/revoke", page_user_token_revoke, ROLE_ADMIN,
+	SCOPE_ADMIN, BODY_FORM, NULL, "revoke a token of a user"},
     {METHOD_GET, "/admin/orgs", page_orgs_show, ROLE_OPERATOR, SCOPE_ADMIN, BODY_NONE, done_inputs,
 	"organisations with their limits and use"},
     {METHOD_POST | ROUTE_ONCE, "/admin/orgs", page_org_create, ROLE_OPERATOR, SCOPE_ADMIN,

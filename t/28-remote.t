@@ -173,6 +173,22 @@ subtest 'tokens and types' => sub {
 	}
 	my ($ci) = grep { $_->{name} eq 'ci' } @{ json('token', 'list')->{tokens} };
 	is((remote('token', 'revoke', $ci->{id}))[1], "$ci->{id} revoked\n", 'revoke');
+	$stack->cli('user', 'create', 'bob', '--role', 'member');
+	$token{bob} = ($stack->cli('token', 'create', '--user', 'bob', '--name', 'of bob'))[1] =~ s/\n//r;
+	my ($bobs) = @{ json('token', 'list', '--user', 'bob')->{tokens} };
+	is_deeply([@$bobs{qw(name user)}], ['of bob', 'bob'], 'tokens of another user');
+	refused(65, qr/no such token: $bobs->{id}/, 'token', 'revoke', $bobs->{id});
+	refused(65, qr/no such user: "nobody"/, 'token', 'revoke', '--user', 'nobody', $bobs->{id});
+	{
+		local $as = 'bob';
+		refused(77, qr/./, 'token', 'revoke', '--user', 'admin', 1);
+		is((remote('job', 'list'))[0], 0, 'it works');
+	}
+	is((remote('token', 'revoke', '--user', 'bob', $bobs->{id}))[1], "$bobs->{id} revoked\n", 'are revoked by an admin');
+	{
+		local $as = 'bob';
+		refused(77, qr/./, 'job', 'list');
+	}
 	{
 		local $as = 'ci';
 		refused(77, qr/./, 'job', 'list');

@@ -50,7 +50,7 @@ my %makes_nothing = map { $_ => 1 } ('DELETE /jobs/{job}', 'DELETE /api/jobs/{jo
 	'POST /login', 'POST /login/{secret}', 'POST /logout', 'POST /account/password', 'POST /account/sessions/end',
 	'POST /account/sessions/{id}/end', 'POST /account/tokens/{id}/revoke', (map { "POST /projects/{project}/$_" } qw(rename delete)),
 	(map { "POST /admin/types/{type}/$_" } qw(pause resume)), (map { "POST /admin/users/{name}/$_" } qw(role disable enable projects)),
-	'POST /admin/orgs/{org}/limits');
+	'POST /admin/users/{name}/tokens/{id}/revoke', 'POST /admin/orgs/{org}/limits');
 
 my %once;
 for (split /\n/, $web->run(Dropmill::Cgi::build() . '/dropmill-web', '--routes')) {
