@@ -208,17 +208,21 @@ static enum rc set_quota(const struct org *org, const struct wish *w, struct err
 	return quota_set(cli_db(), cli_scope(), org->id, &q, err);
 }
 
+/* All of it, or nothing. */
 static enum rc set_all(const char *name, const struct wish *w, struct err *err)
 {
 	struct org org;
-	enum rc rc = org_find(cli_db(), name, &cli.arena, &org, err);
+	enum rc rc = db_begin_joint(cli_db(), err);
 
+	if (rc != RC_OK)
+		return rc;
+	rc = org_find(cli_db(), name, &cli.arena, &org, err);
 	if (rc == RC_OK && w->given[CAP])
 		rc = org_set_cap(cli_db(), cli_scope(), name, w->value[CAP], err);
 	if (rc == RC_OK &&
 	    (w->given[BYTES] || w->given[PENDING] || w->given[FILE_BYTES] || w->given[RATE]))
 		rc = set_quota(&org, w, err);
-	return rc;
+	return db_end(cli_db(), rc, err);
 }
 
 static int set(int argc, char **argv)

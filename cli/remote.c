@@ -285,8 +285,25 @@ static enum rc type_names(struct view *names, const struct view *admin, struct e
 	return RC_OK;
 }
 
+/* `withheld`: which parts the server keeps from this caller, and why. */
+static void put_withheld(struct view *v, const struct view *admin, const char *why)
+{
+	static const char *const parts[] = {"workers", "orgs"};
+	struct view *withheld = view_obj(&cli.arena), *list = view_list(&cli.arena);
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (!view_get(admin, parts[i]))
+			view_push_str(list, parts[i]);
+	if (!view_len(list))
+		return;
+	view_put(withheld, "parts", list);
+	view_ref(withheld, "why", why);
+	view_put(v, "withheld", withheld);
+}
+
 static enum rc stats(struct view *v, struct err *err)
 {
+	const char *why = "they are told to operators";
 	struct view *names = view_list(&cli.arena), *list = view_list(&cli.arena);
 	const struct view *first, *admin = NULL;
 	enum rc rc = table(1, &cli.arena, &first, err);
@@ -296,6 +313,7 @@ static enum rc stats(struct view *v, struct err *err)
 	if (rc == RC_OK)
 		rc = remote_get("/admin", &cli.arena, &admin, err);
 	if (rc == RC_DENIED || rc == RC_NOTFOUND) {
+		why = arena_strdup(&cli.arena, err->text);
 		admin = NULL;
 		rc = RC_OK;
 	}
@@ -311,6 +329,7 @@ static enum rc stats(struct view *v, struct err *err)
 		view_put(v, "workers", (struct view *)view_get(admin, "workers"));
 	if (view_get(admin, "orgs"))
 		view_put(v, "orgs", (struct view *)view_get(admin, "orgs"));
+	put_withheld(v, admin, why);
 	return RC_OK;
 }
 

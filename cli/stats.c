@@ -1,6 +1,7 @@
 /*
  * dropmill stats: how many jobs there are by state and type, what processes them, and what is
- * stored. A server tells of processors and organisations to those who may see them.
+ * stored. A server tells of processors and organisations to those who may see them,
+ * and of what is withheld it is said why.
  */
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,15 @@ static void print_orgs(const struct view *orgs)
 	}
 }
 
+static void print_withheld(const struct view *withheld)
+{
+	const struct view *parts = view_get(withheld, "parts");
+
+	for (size_t i = 0; i < view_len(parts); i++)
+		printf("%-9s not told: %s\n", view_text(view_at(parts, i)),
+		    cli_clean(text_of(withheld, "why")));
+}
+
 int cmd_stats(int argc, char **argv)
 {
 	struct view *v = view_obj(&cli.arena);
@@ -85,5 +95,6 @@ int cmd_stats(int argc, char **argv)
 	print_types(view_get(v, "types"));
 	print_workers(view_get(v, "workers"));
 	print_orgs(view_get(v, "orgs"));
+	print_withheld(view_get(v, "withheld"));
 	return EX_OK;
 }

@@ -20,8 +20,9 @@ const char token_usage[] =
     "token list [--user NAME] [--org ORG]\n"
     "       dropmill token create --user NAME --name LABEL [--scope read,write,work,admin]\n"
     "                             [--expires 90d|2027-01-31T00:00Z|never]\n"
-    "       dropmill token revoke ID...\n"
-    "       At a server these are the caller's own: without --user, --expires 30d|90d|1y|never";
+    "       dropmill token revoke [--user NAME] ID...\n"
+    "       At a server these are the caller's own, or, for admins, those of --user; create\n"
+    "       there goes without --user, and --expires is 30d, 90d, 1y or never";
 
 /* ---- list ---- */
 
@@ -91,15 +92,24 @@ static enum rc list_site(struct view *all, struct err *err)
 	return rc;
 }
 
-/* A server shows the caller's own. */
-static enum rc list_remote(struct view *all, struct err *err)
+/* Where a server has the tokens of a user, NULL: the caller. */
+static const char *place(const char *name)
+{
+	return name ? arena_join(&cli.arena, "/admin/users/", url_escape(&cli.arena, name), NULL)
+		    : "/account";
+}
+
+static enum rc list_remote(const char *name, struct view *all, struct err *err)
 {
 	const struct view *v, *tokens;
-	enum rc rc = remote_get("/account", &cli.arena, &v, err);
+	enum rc rc = remote_get(place(name), &cli.arena, &v, err);
 
 	if (rc != RC_OK)
 		return rc;
 	tokens = view_get(v, "tokens");
+	if (!tokens)
+		return err_set(
+		    err, RC_DENIED, "the server does not tell of the tokens of this user");
 	for (size_t i = 0; i < view_len(tokens); i++) {
 		struct view *t = (struct view *)view_at(tokens, i);
 
@@ -119,7 +129,7 @@ static enum rc list_here(const char *name, struct view *all, struct err *err)
 	return list_org(u.org_id, u.id, all, err);
 }
 
-/* --user means nothing at a server, where the token is of a user. */
+/* Nobody makes a token in another's name at a server. */
 static void refuse_user(const char *name)
 {
 	if (cli.server && name)
@@ -141,8 +151,7 @@ static int list(int argc, char **argv)
 	}
 	if (optind != argc)
 		return cli_usage(token_usage);
-	refuse_user(name);
-	if ((cli.server ? list_remote(all, &err) : list_here(name, all, &err)) != RC_OK)
+	if ((cli.server ? list_remote(name, all, &err) : list_here(name, all, &err)) != RC_OK)
 		return cli_report(&err);
 	view_put(v, "tokens", all);
 	if (cli.json)
@@ -178,21 +187,24 @@ static int64_t expiry(const char *s)
 
 static enum rc make_here(const struct wish *w, const struct view **out, struct err *err)
 {
-	int64_t expires_at = w->expires ? expiry(w->expires) : 0;
+	struct token_info t = {.name = w->name,
+	    .scopes = w->scopes,
+	    .expires_at = w->expires ? expiry(w->expires) : 0};
 	struct view *v = view_obj(&cli.arena);
 	char token[SECRET_SIZE];
 	struct user u;
 	enum rc rc;
 
 	cli_user(w->user, &u);
-	rc = token_create(cli_db(), cli_scope(), &u, w->name, w->scopes, expires_at, token, err);
+	rc = token_create(cli_db(), cli_scope(), &u, &t, token, err);
 	if (rc != RC_OK)
 		return rc;
 	view_str(v, "token", token);
+	view_int(v, "id", t.id);
 	view_ref(v, "name", w->name);
 	view_str(v, "user", u.name);
 	view_str(v, "scopes", scopes_text(w->scopes, &cli.arena));
-	put_time(v, "expires_at", expires_at);
+	put_time(v, "expires_at", t.expires_at);
 	*out = v;
 	return RC_OK;
 }
@@ -276,20 +288,18 @@ static int create(int argc, char **argv)
 
 /* ---- revoke ---- */
 
-/* Ids are of the site: without --org the token's own org is found by asking each. */
-static enum rc revoke_one(int64_t id, struct err *err)
+/* Ids are of the site: without --org or --user the token's own org is found by asking each. */
+static enum rc revoke_here(const struct user *u, int64_t id, struct err *err)
 {
-	const struct view *v;
+	struct scope sc = *cli_scope();
 	struct org *orgs;
-	struct scope sc;
 	size_t n;
 	enum rc rc;
 
-	if (cli.server)
-		return remote_post(
-		    arena_printf(&cli.arena, "/account/tokens/%lld/revoke", (long long)id), "",
-		    &cli.arena, &v, err);
-	sc = *cli_scope();
+	if (u) {
+		sc.org_id = u->org_id;
+		return token_revoke(cli_db(), &sc, u->id, id, err);
+	}
 	if (cli_org())
 		return token_revoke(cli_db(), &sc, 0, id, err);
 	rc = org_list(cli_db(), &cli.arena, &orgs, &n, err);
@@ -303,14 +313,50 @@ static enum rc revoke_one(int64_t id, struct err *err)
 	return rc;
 }
 
+static enum rc revoke_remote(const char *name, int64_t id, struct err *err)
+{
+	const struct view *v;
+
+	return remote_post(
+	    arena_printf(&cli.arena, "%s/tokens/%lld/revoke", place(name), (long long)id), "",
+	    &cli.arena, &v, err);
+}
+
+/* The user that --user names, else NULL; at a server only it knows. */
+static const struct user *known_user(const char *name, struct user *u)
+{
+	if (!name || cli.server)
+		return NULL;
+	cli_user(name, u);
+	return u;
+}
+
+/* --user of the options, if it is given. */
+static bool revoke_option(int argc, char **argv, const char **name)
+{
+	static const struct option options[] = {{"user", required_argument, NULL, 'u'}, {0}};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'u')
+			return false;
+		*name = optarg;
+	}
+	return optind < argc;
+}
+
 static int revoke(int argc, char **argv)
 {
 	struct view *v = view_obj(&cli.arena), *gone = view_list(&cli.arena);
+	const char *name = NULL;
+	const struct user *known;
+	struct user u;
 	int code = EX_OK;
 
-	if (argc < 2)
+	if (!revoke_option(argc, argv, &name))
 		return cli_usage(token_usage);
-	for (int i = 1; i < argc; i++) {
+	known = known_user(name, &u);
+	for (int i = optind; i < argc; i++) {
 		struct view *row = view_obj(&cli.arena);
 		struct err err;
 		int64_t id;
@@ -318,7 +364,8 @@ static int revoke(int argc, char **argv)
 		if (!str_int(argv[i], 1, INT64_MAX, &id))
 			cli_fail(EX_USAGE, "not the ID of a token: %s (see: dropmill token list)",
 			    argv[i]);
-		if (revoke_one(id, &err) != RC_OK) {
+		if ((cli.server ? revoke_remote(name, id, &err) : revoke_here(known, id, &err)) !=
+		    RC_OK) {
 			code = cli_report(&err);
 			continue;
 		}

@@ -37,6 +37,9 @@ struct db {
 	unsigned forks; /* as of its opening: a connection does not survive a fork */
 	enum tx tx;
 	bool spoiled;     /* a statement of this transaction failed */
+	bool joint;       /* what begins within it is part of it, */
+	bool joined;      /* as something now is, */
+	bool durable;     /* or was that must survive power loss */
 	const char *file; /* where the transaction began */
 	int line;
 	int running; /* statements with a cursor */
@@ -114,6 +117,7 @@ void db_close(struct db *db)
 {
 	if (!db)
 		return;
+	db->joined = false;
 	db_rollback(db);
 	for (int i = 0; i < SQL_MAX; i++)
 		if (db->stmt[i].handle)
@@ -151,35 +155,64 @@ static void check_usable(const struct db *db)
 		bug("database used after a failed sync");
 }
 
-static void check_idle(const struct db *db, const char *file, int line)
+static void check_no_query(const struct db *db, const char *file, int line)
 {
-	check_usable(db);
-	if (db->tx != TX_NONE)
-		bug("transaction begun within another: at=%s:%d open=%s:%d", file, line, db->file,
-		    db->line);
 	for (int i = 0; db->running && i < SQL_MAX; i++)
 		if (db->stmt[i].running)
 			bug("transaction begun within a query: at=%s:%d query=%s", file, line,
 			    statements[i].name);
 }
 
+static void check_idle(const struct db *db, const char *file, int line)
+{
+	check_usable(db);
+	if (db->tx != TX_NONE)
+		bug("transaction begun within another: at=%s:%d open=%s:%d", file, line, db->file,
+		    db->line);
+	check_no_query(db, file, line);
+}
+
 static void begun(struct db *db, enum tx tx, const char *file, int line)
 {
 	db->tx = tx;
 	db->spoiled = false;
+	db->joint = db->joined = db->durable = false;
 	db->kind = NULL;
 	db->file = file;
 	db->line = line;
+}
+
+/* Become part of the joint transaction that is open. */
+static enum rc join(struct db *db, const char *file, int line, struct err *err)
+{
+	check_usable(db);
+	check_no_query(db, file, line);
+	if (db->spoiled)
+		return err_set(err, RC_DB, "a part of the transaction failed before");
+	db->joined = true;
+	return RC_OK;
 }
 
 enum rc db_begin_at(struct db *db, const char *file, int line, struct err *err)
 {
 	enum rc rc;
 
+	if (db->joint && !db->joined && db->tx == TX_WRITE)
+		return join(db, file, line, err);
 	check_idle(db, file, line);
 	rc = db->engine->begin(db->conn, file, line, err);
 	if (rc == RC_OK)
 		begun(db, TX_WRITE, file, line);
+	return rc;
+}
+
+enum rc db_begin_joint_at(struct db *db, const char *file, int line, struct err *err)
+{
+	enum rc rc;
+
+	check_idle(db, file, line);
+	rc = db_begin_at(db, file, line, err);
+	db->joint = rc == RC_OK;
 	return rc;
 }
 
@@ -204,9 +237,14 @@ static enum rc commit(struct db *db, bool durable, struct err *err)
 		if (db->stmt[i].running)
 			bug("commit within a query: begun=%s:%d query=%s", db->file, db->line,
 			    statements[i].name);
+	db->durable |= durable;
 	if (db->spoiled) {
 		db_rollback(db);
 		return err_set(err, RC_DB, "commit refused: a statement of the transaction failed");
+	}
+	if (db->joined) {
+		db->joined = false;
+		return RC_OK;
 	}
 	if (db->kind) {
 		enum rc rc = db->kind->write(db, db->sums, err);
@@ -221,7 +259,7 @@ static enum rc commit(struct db *db, bool durable, struct err *err)
 		db->engine->rollback(db->conn);
 		return RC_OK;
 	}
-	return db->engine->commit(db->conn, durable, err);
+	return db->engine->commit(db->conn, db->durable, err);
 }
 
 enum rc db_commit(struct db *db, struct err *err)
@@ -249,8 +287,21 @@ void db_rollback(struct db *db)
 		return;
 	for (int i = 0; db->running && i < SQL_MAX; i++)
 		db_finish(&(struct db_cursor){.db = db, .id = (enum sql_id)i});
+	if (db->joined) {
+		db->joined = false;
+		db->spoiled = true;
+		return;
+	}
 	db->tx = TX_NONE;
 	db->engine->rollback(db->conn);
+}
+
+enum rc db_end(struct db *db, enum rc rc, struct err *err)
+{
+	if (rc == RC_OK)
+		return db_commit(db, err);
+	db_rollback(db);
+	return rc;
 }
 
 void *db_sums(struct db *db, const struct db_sums *kind)

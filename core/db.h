@@ -62,14 +62,21 @@ void db_close(struct db *db);
 /*
  * Transactions. A write transaction is the only place where anything changes; on SQLite it holds
  * the turnstile, so keep it under 20 ms: compute first, then begin. It remembers where it began.
- * They do not nest, and none begins or commits while a cursor is open. A statement that fails, by
- * RC_CONFLICT too, spoils its transaction: what follows in it fails, and only rollback is left
- * (write ON CONFLICT where a conflict is expected). Every begin is matched by one commit or
- * rollback; a failed commit has rolled back. db_rollback finishes open cursors; without a
- * transaction it does nothing, so it may stand on every exit path.
+ * They do not nest, but for one that is begun as joint; and none begins or commits while a cursor
+ * is open. A statement that fails, by RC_CONFLICT too, spoils its transaction: what follows in it
+ * fails, and only rollback is left (write ON CONFLICT where a conflict is expected). Every begin is
+ * matched by one commit or rollback; a failed commit has rolled back. db_rollback finishes open
+ * cursors; without a transaction it does nothing, so it may stand on every exit path.
  */
 #define db_begin(db, err) db_begin_at((db), __FILE__, __LINE__, (err))
 enum rc db_begin_at(struct db *db, const char *file, int line, struct err *err);
+/* The same, for what is all done or not at all and consists of what has a transaction of its own
+ * elsewhere: those that begin within it are part of it. Their commit is this one's, durable if one
+ * of theirs is; after the rollback of one, only rollback is left. */
+#define db_begin_joint(db, err) db_begin_joint_at((db), __FILE__, __LINE__, (err))
+enum rc db_begin_joint_at(struct db *db, const char *file, int line, struct err *err);
+/* Its end by what came of it: commit if rc is RC_OK, else roll back. Returns what came of that. */
+enum rc db_end(struct db *db, enum rc rc, struct err *err);
 /* One snapshot for several queries. */
 #define db_begin_read(db, err) db_begin_read_at((db), __FILE__, __LINE__, (err))
 enum rc db_begin_read_at(struct db *db, const char *file, int line, struct err *err);

@@ -182,11 +182,4 @@ struct view *job_view(struct arena *a, const struct job *job, const struct file 
 void job_view_fill(
     struct arena *a, struct view *v, const struct job *job, const struct file *files, size_t n);
 
-/* Requests that were answered before. lookup: RC_OK and the stored answer, RC_NOTFOUND, or
- * RC_INVALID when the key was used for another request. store: inside the creating transaction. */
-enum rc idempotency_lookup(struct db *db, const struct scope *sc, const char *key,
-    const char *request_hash, struct arena *a, const char **response, struct err *err);
-enum rc idempotency_store(struct db *db, const struct scope *sc, const char *key,
-    const char *request_hash, const char *response, struct err *err);
-
 #endif

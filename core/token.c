@@ -76,35 +76,49 @@ static enum rc check_token_name(const char *name, struct err *err)
 	    TOKEN_NAME_MAX);
 }
 
-enum rc token_create(struct db *db, const struct scope *by, const struct user *u, const char *name,
-    unsigned scopes, int64_t expires_at, char token[static SECRET_SIZE], struct err *err)
+static enum rc check_token(const struct user *u, const struct token_info *t, struct err *err)
+{
+	enum rc rc = check_token_name(t->name, err);
+
+	if (rc != RC_OK)
+		return rc;
+	if (!t->scopes || t->scopes > SCOPE_ALL)
+		return err_set(err, RC_INVALID, "a token needs scopes: read, write, work, admin");
+	if (u->disabled)
+		return err_set(err, RC_CONFLICT, "%s is disabled: enable the user first", u->name);
+	if (t->expires_at && t->expires_at <= clock_wall_ms())
+		return err_set(err, RC_INVALID, "the token would have expired already");
+	return RC_OK;
+}
+
+enum rc token_create(struct db *db, const struct scope *by, const struct user *u,
+    struct token_info *t, char token[static SECRET_SIZE], struct err *err)
 {
 	struct view *detail;
+	struct db_cursor cur;
 	struct arena a;
 	char hash[IDENTITY_HASH_SIZE];
-	enum rc rc = check_token_name(name, err);
+	enum rc rc = check_token(u, t, err);
 
-	if (rc == RC_OK && (!scopes || scopes > SCOPE_ALL))
-		rc = err_set(err, RC_INVALID, "a token needs scopes: read, write, work, admin");
-	if (rc == RC_OK && u->disabled)
-		rc = err_set(err, RC_CONFLICT, "%s is disabled: enable the user first", u->name);
-	if (rc == RC_OK && expires_at && expires_at <= clock_wall_ms())
-		rc = err_set(err, RC_INVALID, "the token would have expired already");
 	if (rc == RC_OK)
 		rc = db_begin(db, err);
 	if (rc != RC_OK)
 		return rc;
 	identity_secret(TOKEN_PREFIX, token);
 	identity_hash(token, hash);
-	rc = db_exec(db, SQL_TOKEN_INSERT,
-	    DB_ARGS(DB_TEXT(hash), DB_INT(u->org_id), DB_INT(u->id), DB_TEXT(name),
-		DB_INT((int64_t)scopes), DB_INT(clock_wall_ms()), DB_OPT(expires_at)),
+	rc = db_one(db, &cur, SQL_TOKEN_INSERT,
+	    DB_ARGS(DB_TEXT(hash), DB_INT(u->org_id), DB_INT(u->id), DB_TEXT(t->name),
+		DB_INT((int64_t)t->scopes), DB_INT(clock_wall_ms()), DB_OPT(t->expires_at)),
 	    err);
+	if (rc == RC_OK) {
+		t->id = db_int(&cur, 0);
+		db_finish(&cur);
+	}
 	arena_init(&a);
 	detail = view_obj(&a);
 	view_ref(detail, "user", u->name);
-	view_ref(detail, "scopes", scopes_text(scopes, &a));
-	rc = audit_commit(db, by, u->org_id, "token.create", name, detail, rc, err);
+	view_ref(detail, "scopes", scopes_text(t->scopes, &a));
+	rc = audit_commit(db, by, u->org_id, "token.create", t->name, detail, rc, err);
 	arena_release(&a);
 	return rc;
 }

@@ -21,10 +21,10 @@ struct token_info {
 	unsigned scopes;
 };
 #define TOKEN_NAME_MAX 100
-/* For user `u`; expires_at 0: never. `token` is shown once. RC_INVALID: a bad name;
- * RC_CONFLICT: the user is disabled. */
-enum rc token_create(struct db *db, const struct scope *by, const struct user *u, const char *name,
-    unsigned scopes, int64_t expires_at, char token[static SECRET_SIZE], struct err *err);
+/* For user `u`, of the name, scopes and expires_at of `t`; sets its id. `token` is shown once.
+ * RC_INVALID: a bad name; RC_CONFLICT: the user is disabled. */
+enum rc token_create(struct db *db, const struct scope *by, const struct user *u,
+    struct token_info *t, char token[static SECRET_SIZE], struct err *err);
 /* Tokens of a user, or of the whole org (user_id 0). */
 enum rc token_list(struct db *db, int64_t org_id, int64_t user_id, struct arena *a,
     struct token_info **out, size_t *n, struct err *err);

@@ -15,8 +15,9 @@ enum rc account_check(struct app *app, struct response *resp, struct err *err);
 enum rc account_page(struct app *app, struct request *r, struct response *resp,
     const struct fault *fault, struct view *fresh, struct err *err);
 
-/* `tokens` of the caller: page_tokens.c. */
-enum rc tokens_put(struct app *app, const struct request *r, struct view *v, struct err *err);
+/* `tokens` of a user: page_tokens.c. */
+enum rc tokens_put(struct app *app, struct arena *a, int64_t org_id, int64_t user_id,
+    struct view *v, struct err *err);
 
 /* What a browser calls itself in words people know: "Firefox on Linux"; page_account.c. */
 const char *agent_words(const char *agent);

@@ -3,7 +3,8 @@
  *
  *   dropmill-web [-c FILE]       the pool, listening on run_dir/web.sock or on descriptor 0
  *   dropmill-web -n [-c FILE]    check configuration and templates, print the effective settings
- *   dropmill-web --routes        print the route table: methods, pattern, access, body, purpose
+ *   dropmill-web --routes        print the route table: methods, pattern, access, body, purpose,
+ *                                and "once" if it takes an Idempotency-Key
  *
  * With REQUEST_METHOD in the environment it is a CGI program.
  */
@@ -29,9 +30,9 @@ static void print_routes(void)
 
 	arena_init(&a);
 	for (size_t i = 0; i < routes_count; i++)
-		printf("%s\t%s\t%s\t%s\t%s\n", route_methods(routes[i].methods, &a),
+		printf("%s\t%s\t%s\t%s\t%s\t%s\n", route_methods(routes[i].methods, &a),
 		    routes[i].pattern, access[routes[i].access], body[routes[i].body],
-		    routes[i].doc);
+		    routes[i].doc, routes[i].methods & ROUTE_ONCE ? "once" : "");
 	arena_release(&a);
 }
 

@@ -246,7 +246,7 @@ static struct view *operation(
 	put_captures(a, parameters, route->pattern);
 	if (route->body == BODY_NONE || route->body == BODY_ANY || route->methods & METHOD_PUT)
 		put_query(a, parameters, route->inputs);
-	if (route->body >= BODY_FILE)
+	if (route->methods & ROUTE_ONCE)
 		view_push(parameters, ref(a, "parameters", "IdempotencyKey"));
 	view_put(v, "parameters", parameters);
 	if (route->body != BODY_NONE)

@@ -105,6 +105,7 @@ static void put_page_members(struct app *app, struct request *r, struct view *v,
 	view_bool(v, "has_others", view_len(view_get(v, "sessions")) > 1);
 	view_bool(v, "can_admin", r->scope.role >= ROLE_ADMIN);
 	view_int(v, "password_min", PASSWORD_MIN);
+	view_ref(v, "tokens_url", "/account/tokens");
 	page_view(app, r, v, "Account", 0);
 }
 
@@ -118,7 +119,8 @@ static enum rc account_view(
 		return rc;
 	view_put(v, "user", user_view(r->arena, &user));
 	rc = put_sessions(app, r, v, begun, err);
-	return rc == RC_OK ? tokens_put(app, r, v, err) : rc;
+	return rc == RC_OK ? tokens_put(app, r->arena, r->scope.org_id, r->scope.user_id, v, err)
+			   : rc;
 }
 
 enum rc account_page(struct app *app, struct request *r, struct response *resp,

@@ -7,6 +7,7 @@
 #include "core/quota.h"
 #include "core/str.h"
 #include "fcgi/admin.h"
+#include "fcgi/once.h"
 #include "fcgi/org.h"
 #include "fcgi/pages.h"
 
@@ -58,8 +59,8 @@ static void put_texts(struct arena *a, struct view *v, const struct org *org, co
 	view_ref(v, "url", arena_printf(a, "/admin/orgs/%lld", (long long)org->id));
 }
 
-enum rc org_full_view(struct app *app, const struct request *r, const struct org *org,
-    struct view **out, struct err *err)
+static enum rc full_view(struct app *app, const struct request *r, const struct org *org,
+    bool texts, struct view **out, struct err *err)
 {
 	struct quota_use use;
 	struct quota q;
@@ -70,9 +71,15 @@ enum rc org_full_view(struct app *app, const struct request *r, const struct org
 	*out = org_view(r->arena, org);
 	view_int(*out, "id", org->id);
 	quota_view(r->arena, *out, &q, &use);
-	if (request_want(r) != WANT_JSON)
+	if (texts)
 		put_texts(r->arena, *out, org, &q, &use);
 	return RC_OK;
+}
+
+enum rc org_full_view(struct app *app, const struct request *r, const struct org *org,
+    struct view **out, struct err *err)
+{
+	return full_view(app, r, org, request_want(r) != WANT_JSON, out, err);
 }
 
 enum rc orgs_put(struct app *app, const struct request *r, struct view *v, struct err *err)
@@ -168,30 +175,37 @@ enum rc page_org_show(struct app *app, struct request *r, struct response *resp,
 
 /* ---- what is changed ---- */
 
-enum rc page_org_create(struct app *app, struct request *r, struct response *resp, struct err *err)
+static enum rc create(
+    struct app *app, const struct request *r, struct view *answer, struct err *err)
 {
 	const char *name = request_text(r, "name");
-	struct view *answer = view_obj(r->arena), *full;
-	struct fault fault = {0};
+	struct view *made;
 	struct org org;
 	int64_t id;
 	enum rc rc = org_create(app->db, &r->scope, name ? name : "", &id, err);
 
-	if (fault_take(r, resp, "name", &rc, err, &fault))
-		return list_page(app, r, resp, &fault, err);
-	if (rc == RC_OK && request_want(r) != WANT_JSON) {
-		done_answer(r, resp, "/admin/orgs", "org");
-		return RC_OK;
-	}
 	if (rc == RC_OK)
 		rc = org_find(app->db, name, r->arena, &org, err);
 	if (rc == RC_OK)
-		rc = org_full_view(app, r, &org, &full, err);
-	if (rc != RC_OK)
+		rc = full_view(app, r, &org, false, &made, err);
+	if (rc == RC_OK)
+		view_put(answer, "org", made);
+	return rc;
+}
+
+enum rc page_org_create(struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	struct fault fault = {0};
+	struct once once;
+	enum rc rc = once_begin(app, r, resp, &once, err);
+
+	if (rc == RC_OK)
+		rc = once_end(app, r, &once, create(app, r, once.answer, err), err);
+	if (fault_take(r, resp, "name", &rc, err, &fault))
+		return list_page(app, r, resp, &fault, err);
+	if (rc != RC_OK && rc != RC_DONE)
 		return rc;
-	view_put(answer, "org", full);
-	resp->status = 201;
-	response_json(resp, answer);
+	once_answer(r, resp, &once, "/admin/orgs", "org");
 	return RC_OK;
 }
 
@@ -236,6 +250,20 @@ static enum rc read_limits(
 	return rc;
 }
 
+/* All of it, or nothing. cap: what it is to be. */
+static enum rc set_limits(struct app *app, const struct request *r, const struct org *org,
+    const struct quota *q, int64_t cap, struct err *err)
+{
+	enum rc rc = db_begin_joint(app->db, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = quota_set(app->db, &r->scope, org->id, q, err);
+	if (rc == RC_OK && cap != org->cap)
+		rc = org_set_cap(app->db, &r->scope, org->name, cap, err);
+	return db_end(app->db, rc, err);
+}
+
 enum rc page_org_limits(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	struct fault fault = {0};
@@ -248,11 +276,9 @@ enum rc page_org_limits(struct app *app, struct request *r, struct response *res
 	if (rc == RC_OK)
 		rc = read_limits(r, &q, &cap, &field, err);
 	if (rc == RC_OK)
-		rc = quota_set(app->db, &r->scope, org.id, &q, err);
-	if (rc == RC_OK && cap != org.cap) {
-		rc = org_set_cap(app->db, &r->scope, org.name, cap, err);
+		rc = set_limits(app, r, &org, &q, cap, err);
+	if (rc == RC_OK && cap != org.cap)
 		doorbell_ring(app->cfg);
-	}
 	if (fault_take(r, resp, field, &rc, err, &fault))
 		return org_page(app, r, resp, &org, &fault, err);
 	if (rc == RC_OK)

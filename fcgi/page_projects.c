@@ -4,6 +4,7 @@
 #include "core/project.h"
 #include "fcgi/form.h"
 #include "fcgi/list.h"
+#include "fcgi/once.h"
 #include "fcgi/pages.h"
 
 static enum rc projects_view(
@@ -81,31 +82,37 @@ static const char *name_of(const struct request *r)
 	return name ? name : "";
 }
 
-enum rc page_project_create(
-    struct app *app, struct request *r, struct response *resp, struct err *err)
+/* An admin may be limited to some projects, and the new one is none of them. */
+static enum rc create(
+    struct app *app, const struct request *r, struct view *answer, struct err *err)
 {
-	struct view *answer = view_obj(r->arena);
-	struct fault fault = {0};
 	struct project p;
 	int64_t id;
 	enum rc rc = project_create(app->db, &r->scope, name_of(r), &id, err);
 
-	if (fault_take(r, resp, "name", &rc, err, &fault))
-		return answer_again(app, r, resp, &fault, 0, err);
-	if (rc == RC_OK && request_want(r) != WANT_JSON) {
-		done_answer(r, resp, "/projects", "project");
-		return RC_OK;
-	}
-	if (rc == RC_OK)
-		rc = project_find(app->db, &r->scope, arena_printf(r->arena, "%lld", (long long)id),
-		    r->arena, &p, err);
-	/* An admin may be limited to some projects, and the new one is none of them. */
-	if (rc != RC_OK && rc != RC_NOTFOUND)
+	if (rc != RC_OK)
 		return rc;
+	rc = project_find(
+	    app->db, &r->scope, arena_printf(r->arena, "%lld", (long long)id), r->arena, &p, err);
 	if (rc == RC_OK)
 		view_put(answer, "project", project_view(r->arena, &p));
-	resp->status = 201;
-	response_json(resp, answer);
+	return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+enum rc page_project_create(
+    struct app *app, struct request *r, struct response *resp, struct err *err)
+{
+	struct fault fault = {0};
+	struct once once;
+	enum rc rc = once_begin(app, r, resp, &once, err);
+
+	if (rc == RC_OK)
+		rc = once_end(app, r, &once, create(app, r, once.answer, err), err);
+	if (fault_take(r, resp, "name", &rc, err, &fault))
+		return answer_again(app, r, resp, &fault, 0, err);
+	if (rc != RC_OK && rc != RC_DONE)
+		return rc;
+	once_answer(r, resp, &once, "/projects", "project");
 	return RC_OK;
 }
 

@@ -12,47 +12,30 @@
 
 #include "core/accept.h"
 #include "core/doorbell.h"
+#include "core/idempotency.h"
 #include "core/log.h"
 #include "fcgi/identify.h"
 #include "fcgi/list.h"
+#include "fcgi/once.h"
 #include "fcgi/options.h"
 #include "fcgi/pages.h"
 #include "fcgi/upload.h"
 
-#define KEY_MAX 200
-
 /* What programs are told: all jobs, or the first in the words of one of the interfaces. */
 enum told { TOLD_JOBS, TOLD_JOB, TOLD_MESSAGE };
 
-/* Key and hash of the request; key NULL: it carries none. A key is its user's: another of the org
- * may not see the project in which the first answer's jobs are. */
-struct ticket {
-	const char *key;
-	char hash[65];
-};
-
-static enum rc read_ticket(struct app *app, struct request *r, const struct upload *up,
-    struct ticket *t, struct response *resp, struct err *err)
+static enum rc read_once(struct app *app, struct request *r, const struct upload *up,
+    struct once *o, struct response *resp, struct err *err)
 {
-	const char *key = request_param(r, PARAM_IDEMPOTENCY_KEY),
-		   *nonce = request_text(r, "nonce");
-	long long user = r->scope.user_id;
-	enum rc rc;
+	const char *nonce = request_text(r, "nonce");
+	enum rc rc = once_key(r, resp, &o->key, err);
 
-	t->key = NULL;
-	if (!*key && !nonce)
-		return RC_OK;
-	if (strlen(key) > KEY_MAX)
-		return response_fail(resp, 422, "Idempotency-Key", err,
-		    "Idempotency-Key is longer than %d characters", KEY_MAX);
-	for (const char *p = key; *p; p++)
-		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
-			return response_fail(resp, 422, "Idempotency-Key", err,
-			    "Idempotency-Key must be plain ASCII");
-	rc = upload_hash(app, r, up, t->hash, err);
-	if (rc == RC_OK)
-		t->key = *key ? arena_printf(r->arena, "key %lld %s", user, key)
-			      : arena_printf(r->arena, "form %lld %s %s", user, nonce, t->hash);
+	if (rc != RC_OK || (!o->key && !nonce))
+		return rc;
+	rc = upload_hash(app, r, up, o->hash, err);
+	if (rc == RC_OK && !o->key)
+		o->key = arena_printf(
+		    r->arena, "form %lld %s %s", (long long)r->scope.user_id, nonce, o->hash);
 	return rc;
 }
 
@@ -72,8 +55,8 @@ static const char *asked_type(const struct request *r)
 	return type ? type : request_text(r, "job_type");
 }
 
-/* The answer as JSON text, which is also what the ticket keeps: the jobs as they were made, even if
- * one runs by now. */
+/* The answer as JSON text, which is also what is kept under the key: the jobs as they were made,
+ * even if one runs by now. */
 static const char *jobs_json(struct request *r, const struct accept *ac)
 {
 	struct view *v = view_obj(r->arena), *jobs = view_list(r->arena);
@@ -164,20 +147,12 @@ static enum rc answer(struct app *app, struct request *r, struct response *resp,
 
 /* RC_NOTFOUND: it was not answered before. */
 static enum rc replay(struct app *app, struct request *r, struct response *resp, enum told told,
-    const struct ticket *t, struct err *err)
+    const struct once *o, struct err *err)
 {
 	const char *json;
-	enum rc rc =
-	    t->key ? idempotency_lookup(app->db, &r->scope, t->key, t->hash, r->arena, &json, err)
-		   : RC_NOTFOUND;
+	enum rc rc = once_lookup(app, r, o, resp, &json, err);
 
-	if (rc == RC_INVALID)
-		return response_fail(
-		    resp, 422, "Idempotency-Key", err, "%s", arena_strdup(r->arena, err->text));
-	if (rc != RC_OK)
-		return rc;
-	response_header(resp, "Idempotent-Replayed", "true");
-	return answer(app, r, resp, told, json, err);
+	return rc == RC_OK ? answer(app, r, resp, told, json, err) : rc;
 }
 
 /* The files among the parameters, open and looked at. Pair with close_given. */
@@ -294,7 +269,7 @@ static enum rc store_files(struct app *app, struct request *r, struct upload *up
 
 /* The transaction. *json is the answer; *kept tells that the change may have been written even if
  * it fails, so that the files must stay. */
-static enum rc commit(struct app *app, struct request *r, struct accept *ac, const struct ticket *t,
+static enum rc commit(struct app *app, struct request *r, struct accept *ac, const struct once *o,
     const char **json, bool *kept, struct err *err)
 {
 	enum rc rc = db_begin(app->db, err);
@@ -303,9 +278,9 @@ static enum rc commit(struct app *app, struct request *r, struct accept *ac, con
 	if (rc != RC_OK)
 		return rc;
 	rc = accept_create(ac, app->db, &r->scope, err);
-	if (rc == RC_OK && t->key) {
+	if (rc == RC_OK && o->key) {
 		*json = jobs_json(r, ac);
-		rc = idempotency_store(app->db, &r->scope, t->key, t->hash, *json, err);
+		rc = idempotency_store(app->db, &r->scope, o->key, o->hash, *json, err);
 	}
 	if (rc != RC_OK) {
 		db_rollback(app->db);
@@ -317,7 +292,7 @@ static enum rc commit(struct app *app, struct request *r, struct accept *ac, con
 }
 
 static enum rc make_jobs(struct app *app, struct request *r, struct upload *up, enum told told,
-    const struct ticket *t, struct response *resp, struct err *err)
+    const struct once *o, struct response *resp, struct err *err)
 {
 	const struct jobtypes *types;
 	const char *json = NULL;
@@ -330,15 +305,15 @@ static enum rc make_jobs(struct app *app, struct request *r, struct upload *up, 
 	accept_init(&ac, app->cfg, &app->store, types, r->arena);
 	rc = store_files(app, r, up, &ac, resp, err);
 	if (rc == RC_OK)
-		rc = commit(app, r, &ac, t, &json, &kept, err);
+		rc = commit(app, r, &ac, o, &json, &kept, err);
 	if (rc != RC_OK && !kept)
 		accept_abandon(&ac);
 	if (rc != RC_OK && ac.type)
 		up->job_type = arena_strdup(r->arena, ac.type->name);
 	if (rc == RC_LIMIT && ac.quota != QUOTA_NONE)
 		return response_quota(resp, ac.quota, ac.wait_s, err);
-	if (rc == RC_CONFLICT && t->key)
-		return replay(app, r, resp, told, t, err);
+	if (rc == RC_CONFLICT && o->key)
+		return replay(app, r, resp, told, o, err);
 	if (rc != RC_OK && kept)
 		return response_fail(resp, 503, NULL, err,
 		    "the upload could not be made durable; nothing is promised");
@@ -374,18 +349,18 @@ static enum rc create(
     struct app *app, struct request *r, struct response *resp, enum told told, struct err *err)
 {
 	struct upload up = {.fd = -1};
-	struct ticket ticket;
+	struct once once = {0};
 	enum rc rc =
 	    r->json ? upload_params(r, &up, resp, err) : upload_open(app, r, &up, resp, err);
 
 	if (rc == RC_OK)
 		rc = request_project(app, r, resp, err);
 	if (rc == RC_OK)
-		rc = read_ticket(app, r, &up, &ticket, resp, err);
+		rc = read_once(app, r, &up, &once, resp, err);
 	if (rc == RC_OK) {
-		rc = replay(app, r, resp, told, &ticket, err);
+		rc = replay(app, r, resp, told, &once, err);
 		if (rc == RC_NOTFOUND)
-			rc = make_jobs(app, r, &up, told, &ticket, resp, err);
+			rc = make_jobs(app, r, &up, told, &once, resp, err);
 	}
 	if (rc == RC_INVALID && resp->why.status == 422 && request_want(r) == WANT_PAGE)
 		rc = form_again(app, r, &up, resp, err);

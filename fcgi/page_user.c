@@ -1,6 +1,7 @@
 /*
- * /admin/users/{name}: role, access, links and projects of one user. Nobody touches a user above
- * their own role, and of oneself only a link can be made: who manages must not lock themselves out.
+ * /admin/users/{name}: role, access, links, tokens and projects of one user. Nobody touches a user
+ * above their own role, and of oneself only a link can be made: who manages must not lock
+ * themselves out.
  */
 #include "fcgi/user.h"
 
@@ -9,6 +10,8 @@
 #include "core/project.h"
 #include "core/str.h"
 #include "core/url.h"
+#include "fcgi/account.h"
+#include "fcgi/once.h"
 #include "fcgi/pages.h"
 
 /* The user that the path names, of those whom the caller manages. */
@@ -22,9 +25,8 @@ static bool is_self(const struct request *r, const struct user *u)
 	return u->id == r->scope.user_id;
 }
 
-/* The same, if the caller may change something about it; `self`: even if it is the caller. */
-static enum rc find_below(struct app *app, const struct request *r, bool self,
-    struct response *resp, struct user *out, struct err *err)
+enum rc user_find_below(struct app *app, const struct request *r, bool self, struct response *resp,
+    struct user *out, struct err *err)
 {
 	enum rc rc = find(app, r, out, err);
 
@@ -81,6 +83,8 @@ static enum rc user_page(struct app *app, struct request *r, struct response *re
 	bool below = u->role <= r->scope.role;
 	enum rc rc = put_projects(app, r, u, v, err);
 
+	if (rc == RC_OK && below)
+		rc = tokens_put(app, r->arena, u->org_id, u->id, v, err);
 	if (rc != RC_OK)
 		return rc;
 	view_put(v, "user", user_view(r->arena, u));
@@ -92,6 +96,8 @@ static enum rc user_page(struct app *app, struct request *r, struct response *re
 	if (r->method != METHOD_POST)
 		done_put(r, v);
 	view_ref(v, "url", user_path(r->arena, u->name));
+	view_ref(
+	    v, "tokens_url", arena_join(r->arena, user_path(r->arena, u->name), "/tokens", NULL));
 	view_ref(v, "audit_url",
 	    arena_join(r->arena, "/admin/audit?actor=", url_escape(r->arena, u->name), NULL));
 	view_put(v, "fresh", fresh);
@@ -132,7 +138,7 @@ enum rc page_user_role(struct app *app, struct request *r, struct response *resp
 {
 	enum role role;
 	struct user u;
-	enum rc rc = find_below(app, r, false, resp, &u, err);
+	enum rc rc = user_find_below(app, r, false, resp, &u, err);
 
 	if (rc == RC_OK)
 		rc = user_role_read(r, &role, err);
@@ -145,7 +151,7 @@ static enum rc set_disabled(
     struct app *app, struct request *r, struct response *resp, bool disabled, struct err *err)
 {
 	struct user u;
-	enum rc rc = find_below(app, r, false, resp, &u, err);
+	enum rc rc = user_find_below(app, r, false, resp, &u, err);
 
 	if (rc == RC_OK && u.disabled != disabled)
 		rc = user_disable(app->db, &r->scope, &u, disabled, err);
@@ -163,18 +169,42 @@ enum rc page_user_enable(struct app *app, struct request *r, struct response *re
 	return set_disabled(app, r, resp, false, err);
 }
 
+/* Who it is for, and for how long: all but the link itself. */
+static void put_link(struct view *answer, const struct view *fresh)
+{
+	view_ref(answer, "name", view_text(view_get(fresh, "name")));
+	view_null(answer, "link");
+	view_int(answer, "minutes", view_number(view_get(fresh, "minutes")));
+}
+
+static enum rc make_link(struct app *app, struct request *r, struct response *resp,
+    const struct user *u, struct once *o, struct view **fresh, struct err *err)
+{
+	enum rc rc = once_begin(app, r, resp, o, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = user_link_view(app, r, u, fresh, err);
+	if (rc == RC_OK)
+		put_link(o->answer, *fresh);
+	return once_end(app, r, o, rc, err);
+}
+
 enum rc page_user_link(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	struct fault fault = {0};
+	struct once once;
 	struct view *fresh;
 	struct user u;
-	enum rc rc = find_below(app, r, true, resp, &u, err);
+	enum rc rc = user_find_below(app, r, true, resp, &u, err);
 
 	if (rc == RC_OK && app->cfg->auth != AUTH_PASSWORD)
 		return response_fail(
 		    resp, 409, NULL, err, "nobody signs in here by a link (auth in dropmill.conf)");
 	if (rc == RC_OK)
-		rc = user_link_view(app, r, &u, &fresh, err);
+		rc = make_link(app, r, resp, &u, &once, &fresh, err);
+	if (rc == RC_DONE)
+		return once_told(resp, &once, err, "a link for %.100s", u.name);
 	if (fault_take(r, resp, "link", &rc, err, &fault))
 		return user_page(app, r, resp, &u, NULL, &fault, err);
 	if (rc != RC_OK)
@@ -218,7 +248,7 @@ enum rc page_user_limit(struct app *app, struct request *r, struct response *res
 	int64_t *ids = NULL;
 	struct user u;
 	size_t n = 0;
-	enum rc rc = find_below(app, r, false, resp, &u, err);
+	enum rc rc = user_find_below(app, r, false, resp, &u, err);
 
 	if (rc == RC_OK && limited)
 		rc = read_projects(app, r, &u, &ids, &n, err);

@@ -9,6 +9,7 @@
 
 #include "core/session.h"
 #include "core/url.h"
+#include "fcgi/once.h"
 #include "fcgi/pages.h"
 
 /* `users` of the organisation that is asked for, which *org_id tells (0: all). */
@@ -138,26 +139,58 @@ static enum rc create(
 	return rc == RC_OK ? user_find(app->db, org.id, name, r->arena, out, err) : rc;
 }
 
+/* The user, and a link in the same transaction. */
+static enum rc create_with_link(struct app *app, struct request *r, struct view *answer,
+    struct view **fresh, const char **field, struct err *err)
+{
+	struct user u;
+	enum rc rc = create(app, r, &u, field, err);
+
+	if (rc == RC_OK)
+		rc = user_link_view(app, r, &u, fresh, err);
+	if (rc != RC_OK)
+		return rc;
+	view_put(answer, "user", user_view(r->arena, &u));
+	view_null(answer, "link");
+	return RC_OK;
+}
+
+/* The user is there, and with it a link that was shown; where there are no links, all is told
+ * again. */
+static enum rc answer_again(struct app *app, const struct request *r, struct response *resp,
+    const struct once *o, struct err *err)
+{
+	if (app->cfg->auth == AUTH_PASSWORD)
+		return once_told(resp, o, err, "the user %.100s with a link",
+		    view_text(view_get(view_get(o->answer, "user"), "name")));
+	once_answer(r, resp, o, "/admin/users", "user");
+	return RC_OK;
+}
+
 enum rc page_user_create(struct app *app, struct request *r, struct response *resp, struct err *err)
 {
 	struct view *v = view_obj(r->arena), *fresh = NULL;
 	struct fault fault = {0};
-	const char *field;
-	struct user u;
-	enum rc rc = create(app, r, &u, &field, err);
-	bool wrong = fault_take(r, resp, field, &rc, err, &fault);
+	const char *field = NULL;
+	struct once once;
+	enum rc rc = once_begin(app, r, resp, &once, err);
+	bool wrong;
 
-	if (rc == RC_OK)
-		rc = user_link_view(app, r, &u, &fresh, err);
+	if (rc == RC_DONE)
+		return answer_again(app, r, resp, &once, err);
+	if (rc == RC_OK) {
+		rc = create_with_link(app, r, once.answer, &fresh, &field, err);
+		rc = once_end(app, r, &once, rc, err);
+	}
+	wrong = fault_take(r, resp, field, &rc, err, &fault);
 	if (rc != RC_OK && !wrong)
 		return rc;
 	if (!wrong)
 		resp->status = 201;
 	response_header(resp, "Vary", "HX-Request, Accept");
 	if (request_want(r) == WANT_JSON) {
-		view_put(v, "user", user_view(r->arena, &u));
-		view_ref(v, "link", fresh ? view_text(view_get(fresh, "link")) : NULL);
-		response_json(resp, v);
+		view_ref(once.answer, "link", fresh ? view_text(view_get(fresh, "link")) : NULL);
+		response_json(resp, once.answer);
 		return RC_OK;
 	}
 	if (!wrong && !fresh) {

@@ -30,8 +30,8 @@ route_handler api_work_fail;                                       /* api_work.c
 route_handler page_job_detail;                                     /* page_job.c */
 route_handler page_processing_delete;                              /* page_action.c */
 route_handler api_openapi, page_docs;                              /* page_docs.c */
-route_handler page_jobs_bulk;                                   /* page_bulk.c */
-route_handler page_metrics;                                     /* page_metrics.c */
+route_handler page_jobs_bulk;                                      /* page_bulk.c */
+route_handler page_metrics;                                        /* page_metrics.c */
 route_handler page_health_live, page_health_ready;                 /* page_health.c */
 route_handler page_home_show;                                      /* page_home.c */
 route_handler page_jobs_table;                                     /* page_jobs.c */
@@ -52,6 +52,7 @@ route_handler page_link_show, page_link_use;                       /* page_login
 route_handler page_account_show, page_account_password;            /* page_account.c */
 route_handler page_session_end, page_sessions_end;                 /* page_account.c */
 route_handler page_token_create, page_token_revoke;                /* page_tokens.c */
+route_handler page_user_token_revoke;                              /* page_tokens.c */
 route_handler page_projects_show, page_project_create;             /* page_projects.c */
 route_handler page_project_rename, page_project_delete;            /* page_projects.c */
 route_handler page_admin_show;                                     /* page_admin.c */

@@ -221,6 +221,8 @@ static struct view *problem(
 	}
 	if (resp->why.allowed)
 		view_put(v, "allowed", (struct view *)resp->why.allowed);
+	if (resp->why.made)
+		view_put(v, "made", (struct view *)resp->why.made);
 	view_ref(v, "request_id", r->id);
 	return v;
 }

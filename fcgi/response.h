@@ -29,7 +29,7 @@ struct response {
 	struct {
 		int status;
 		const char *field, *retry;
-		const struct view *allowed;
+		const struct view *allowed, *made;
 	} why;
 };
 

@@ -24,8 +24,11 @@ enum body_policy { BODY_NONE, BODY_FORM, BODY_JSON, BODY_FILE, BODY_ANY };
 typedef enum rc route_handler(
     struct app *app, struct request *r, struct response *resp, struct err *err);
 
+/* Beside the methods: it makes something, and once for each Idempotency-Key (fcgi/once.h). */
+#define ROUTE_ONCE 0x100U
+
 struct route {
-	unsigned methods; /* bits of enum method; GET brings HEAD with it */
+	unsigned methods; /* bits of enum method, and ROUTE_ONCE; GET brings HEAD with it */
 	const char *pattern;
 	route_handler *handler;
 	enum role access; /* ROLE_NOBODY: public */

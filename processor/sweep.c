@@ -1,5 +1,6 @@
 /*
- * Sweeping: what a crash leaves behind in spool and store, and sessions that are over. Files are
+ * Sweeping: what a crash leaves behind in spool and store, sessions that are over,
+ * and answers that are kept for a day. Files are
  * looked through a little at a time, so that ten million files cost nobody a pause; only what is
  * older than sweep_age is touched, since a file is always there before its row.
  */
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/idempotency.h"
 #include "core/log.h"
 #include "core/session.h"
 #include "core/str.h"
@@ -147,6 +149,22 @@ static void sweep_sessions(struct supervisor *sv)
 		log_warn("cannot sweep sessions that are over: %s", err.text);
 }
 
+/* As many at a time as are deleted in a moment, until none is left. */
+static void sweep_keys(struct supervisor *sv)
+{
+	static int64_t due;
+	int64_t now = clock_boot_ms();
+	bool more;
+	struct err err;
+
+	if (now < due)
+		return;
+	if (idempotency_sweep(sv->db, &more, &err) != RC_OK)
+		log_warn("cannot sweep old idempotency keys: %s", err.text);
+	if (!more)
+		due = now + REST_MS;
+}
+
 void sweep_files(struct supervisor *sv)
 {
 	int budget = ENTRIES_PER_CALL;
@@ -157,4 +175,5 @@ void sweep_files(struct supervisor *sv)
 	if (clock_boot_ms() >= walk.rest_until)
 		sweep_store(sv, ENTRIES_PER_CALL);
 	sweep_sessions(sv);
+	sweep_keys(sv);
 }

@@ -81,6 +81,14 @@ END
 	refused(64, qr/bad --quota-rate -1 \(allowed: 0 to/, 'org', 'set', 'acme', '--quota-rate', -1);
 	refused(64, qr/^usage: /, 'org', 'set', 'acme');
 	refused(65, qr/no such organisation: "nobody"/, 'org', 'set', 'nobody', '--quota-rate', 1);
+	# What is set together is set as one, whichever part cannot be.
+	my $before = text('org', 'list') . $web->sql('SELECT COUNT(*) FROM audit');
+	for my $column (qw(cap quota_bytes)) {
+		$web->sql("CREATE TRIGGER stuck BEFORE UPDATE OF $column ON orgs BEGIN SELECT RAISE(ABORT, 'stuck'); END");
+		isnt((cli('org', 'set', 'acme', '--cap', 7, '--quota-bytes', '1G'))[0], 0, "$column cannot be set");
+		$web->sql('DROP TRIGGER stuck');
+		is(text('org', 'list') . $web->sql('SELECT COUNT(*) FROM audit'), $before, 'and nothing has changed');
+	}
 };
 
 subtest 'projects' => sub {
@@ -257,6 +265,13 @@ subtest 'tokens' => sub {
 	is(as($token, '/jobs/upload/a.txt', method => 'PUT', body => "a\n")->{status}, 403, 'is no more than its user');
 	my ($id) = map { $_->{id} } grep { $_->{name} eq 'ci' } @all;
 	refused(65, qr/no such token: $id/, 'token', 'revoke', $id, '--org', 'local');
+	refused(65, qr/no such token: $id/, 'token', 'revoke', '--user', 'eve', $id);
+	refused(65, qr/no such user: "nobody"/, 'token', 'revoke', '--user', 'nobody', $id);
+	refused(64, qr/^usage: /, 'token', 'revoke', '--user', 'bob');
+	chomp(my $spare = text('token', 'create', '--user', 'bob', '--name', 'spare'));
+	my ($spared) = map { $_->{id} } grep { $_->{name} eq 'spare' } @{ json('token', 'list', '--user', 'bob')->{tokens} };
+	is_deeply(json('token', 'revoke', '--user', 'bob', $spared), { revoked => [{ id => $spared }] }, 'of a user');
+	is(as($spare, '/jobs/table')->{status}, 401, 'it is refused');
 	is(text('token', 'revoke', $id), "$id revoked\n", 'revoked');
 	is(as($token, '/jobs/table')->{status}, 401, 'and refused');
 	refused(65, qr/no such token: $id/, 'token', 'revoke', $id);

@@ -135,10 +135,20 @@ subtest 'watch and stats' => sub {
 	my $mine = json('stats');
 	is($mine->{counts}{all} > 5, 1, 'stats');
 	is($mine->{workers}, undef, 'without what is the site\'s');
+	is_deeply($mine->{withheld}{parts}, [qw(workers orgs)], 'which it says');
+	like($mine->{withheld}{why}, qr/this token lacks the scope "admin"/, 'and why');
+	like((remote('stats'))[1], qr/^workers   not told: .*lacks the scope "admin".*\norgs      not told: .*scope "admin"/m, 'for people too');
 	ok((grep { $_->{name} eq 'csv-profile' && $_->{counts}{completed} == 1 } @{ $mine->{types} }), 'by type and state') or diag explain $mine;
+	$stack->cli('user', 'create', 'ada', '--role', 'admin');
+	chomp($token{ada} = ($stack->cli('token', 'create', '--user', 'ada', '--name', 'ada', '--scope', 'admin'))[1]);
+	{
+		local $as = 'ada';
+		is_deeply(json('stats')->{withheld}, { parts => ['workers'], why => 'they are told to operators' }, 'an admin of an organisation lacks the processors');
+	}
 	local $as = 'admin';
 	my $all = json('stats');
 	is(scalar @{ $all->{workers} }, 1, 'processors for an operator');
+	is($all->{withheld}, undef, 'from whom nothing is withheld');
 	ok(exists $all->{orgs}[0]{used}{bytes}, 'and what is stored');
 	like((remote('stats'))[1], qr/^jobs +\d+\n(?: +\d+  \w+\n)+types .*\n(?s:.*)^workers .* running\norgs +local .* stored/m, 'for people');
 	my ($here) = $stack->cli('stats', '--json');
@@ -163,6 +173,22 @@ subtest 'tokens and types' => sub {
 	}
 	my ($ci) = grep { $_->{name} eq 'ci' } @{ json('token', 'list')->{tokens} };
 	is((remote('token', 'revoke', $ci->{id}))[1], "$ci->{id} revoked\n", 'revoke');
+	$stack->cli('user', 'create', 'bob', '--role', 'member');
+	$token{bob} = ($stack->cli('token', 'create', '--user', 'bob', '--name', 'of bob'))[1] =~ s/\n//r;
+	my ($bobs) = @{ json('token', 'list', '--user', 'bob')->{tokens} };
+	is_deeply([@$bobs{qw(name user)}], ['of bob', 'bob'], 'tokens of another user');
+	refused(65, qr/no such token: $bobs->{id}/, 'token', 'revoke', $bobs->{id});
+	refused(65, qr/no such user: "nobody"/, 'token', 'revoke', '--user', 'nobody', $bobs->{id});
+	{
+		local $as = 'bob';
+		refused(77, qr/./, 'token', 'revoke', '--user', 'admin', 1);
+		is((remote('job', 'list'))[0], 0, 'it works');
+	}
+	is((remote('token', 'revoke', '--user', 'bob', $bobs->{id}))[1], "$bobs->{id} revoked\n", 'are revoked by an admin');
+	{
+		local $as = 'bob';
+		refused(77, qr/./, 'job', 'list');
+	}
 	{
 		local $as = 'ci';
 		refused(77, qr/./, 'job', 'list');

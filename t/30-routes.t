@@ -101,6 +101,10 @@ my %row = (
 	'POST /admin/users/{name}/enable' => [sub { signed_in(POST => '/admin/users/vera/enable') }, 303, undef],
 	'POST /admin/users/{name}/link' => [sub { signed_in(POST => '/admin/users/vera/link') }, 201, $html],
 	'POST /admin/users/{name}/projects' => [sub { signed_in(POST => '/admin/users/vera/projects', 'sees=some') }, 303, undef],
+	'POST /admin/users/{name}/tokens/{id}/revoke' => [sub {
+		$site->run("$ENV{BUILD}/dropmill", 'token', 'create', '--user', 'vera', '--name', 'x');
+		signed_in(POST => '/admin/users/vera/tokens/' . $site->sql('SELECT MAX(id) FROM tokens') . '/revoke')
+	}, 303, undef],
 	'GET /admin/orgs' => [sub { $web->request(GET => '/admin/orgs') }, 200, $html],
 	'POST /admin/orgs' => [sub { signed_in(POST => '/admin/orgs', 'name=Acme') }, 303, undef],
 	'GET /admin/orgs/{org}' => [sub { $web->request(GET => '/admin/orgs/1') }, 200, $html],

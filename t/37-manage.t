@@ -153,6 +153,37 @@ subtest 'sessions and tokens' => sub {
 		body => 'password=fern+harbour+42+lamp')->{status}, 409, 'but sets no password');
 };
 
+subtest 'tokens of others' => sub {
+	my %token = map { $_ => $web->run($cli, 'token', 'create', '--user', $_, '--name', "of $_") =~ s/\n//r } qw(max vera olga mallory);
+	my %id = map { /^(\d+)\|of (\w+)/ ? ($2 => $1) : () } split /\n/, $web->sql('SELECT id, name FROM tokens');
+	my $works = sub { return $web->request(GET => '/jobs/table', authorization => "Bearer $token{ $_[0] }")->{status} };
+	is_deeply([map { $_->{name} } @{ json(ada => '/admin/users/max')->{tokens} }], ['of max'], 'are listed to admins');
+	my $page = get(ada => '/admin/users/max')->{content};
+	like($page, qr{action="/admin/users/max/tokens/$id{max}/revoke"}, 'each with a button');
+	unlike($page, qr/\Q$token{max}\E/, 'and never shown');
+	is(json(ada => '/admin/users/olga')->{tokens}, undef, 'but not those of somebody above them');
+	is(post(max => "/admin/users/vera/tokens/$id{vera}/revoke")->{status}, 403, 'revoked by admins');
+	is(post(ada => "/admin/users/max/tokens/$_/revoke")->{status}, 404, "the token must be the user's: $_") for $id{vera}, $id{olga}, $id{mallory}, 999, 'x', 0;
+	is(post(ada => "/admin/users/olga/tokens/$id{olga}/revoke")->{status}, 403, 'not of somebody above them');
+	is(post(ada => "/admin/users/mallory/tokens/$id{mallory}/revoke")->{status}, 404, 'nor of another organisation');
+	is(post(eve => "/admin/users/max/tokens/$id{max}/revoke")->{status}, 404, 'nor by another organisation');
+	is(join(' ', map { $works->($_) } sort keys %token), '200 200 200 200', 'all still work');
+	is(post(ada => "/admin/users/max/tokens/$id{max}/revoke")->{headers}{location}, '/admin/users/max?done=token', 'back to the page');
+	like(get(ada => '/admin/users/max?done=token')->{content}, qr/The token is revoked/, 'which says so');
+	is($works->('max'), 401, 'it is refused');
+	is(post(ada => "/admin/users/max/tokens/$id{max}/revoke", '', @json)->{status}, 404, 'once');
+	is(post(admin => "/admin/users/mallory/tokens/$id{mallory}/revoke", '', @json)->{status}, 204, 'an operator does so everywhere');
+	is($works->('mallory'), 401, 'and it is refused too');
+	is_deeply([@{ json(eve => '/admin/audit?action=token.revoke')->{rows}[0] }{qw(actor object detail)}], ['admin', 'of mallory', { user => 'mallory' }],
+		'their organisation is told in its log');
+	is(post(ada => '/admin/users/vera/disable')->{status}, 303, 'a user who is disabled');
+	is($works->('vera'), 401, 'has no token that is good');
+	is(post(ada => "/admin/users/vera/tokens/$id{vera}/revoke")->{status}, 303, 'which can be revoked for good');
+	is(post(ada => '/admin/users/vera/enable')->{status}, 303, 'enabled again');
+	is($works->('vera'), 401, 'it stays so');
+	post(admin => "/admin/users/olga/tokens/$id{olga}/revoke");
+};
+
 subtest 'users' => sub {
 	is(get(max => '/admin/users')->{status}, 403, 'are for admins');
 	is_deeply([map { $_->{name} } @{ json(eve => '/admin/users')->{users} }], [qw(eve mallory)], 'of their organisation');
@@ -232,6 +263,14 @@ subtest 'organisations' => sub {
 	post(admin => '/admin/orgs/2/limits', '');
 	is_deeply([@{ json(admin => '/admin/orgs/2')->{org}{quota} }{qw(bytes file)}, json(admin => '/admin/orgs/2')->{org}{cap}], [undef, undef, undef],
 		'empty is no limit');
+	# All of a form is done or nothing, whichever part cannot be.
+	my $before = join ' ', $web->sql('SELECT * FROM orgs WHERE id = 2'), $web->sql('SELECT COUNT(*) FROM audit');
+	for my $column (qw(cap quota_bytes)) {
+		$web->sql("CREATE TRIGGER stuck BEFORE UPDATE OF $column ON orgs BEGIN SELECT RAISE(ABORT, 'stuck'); END");
+		is(post(admin => '/admin/orgs/2/limits', 'bytes=7G&cap=7', @json)->{status}, 500, "$column cannot be set");
+		$web->sql('DROP TRIGGER stuck');
+		is(join(' ', $web->sql('SELECT * FROM orgs WHERE id = 2'), $web->sql('SELECT COUNT(*) FROM audit')), $before, 'and nothing has changed');
+	}
 	post(admin => '/admin/orgs/2/limits', 'file=1K');
 	is(get(eve => '/jobs/admit?size=2000', @json)->{status}, 413, 'admission knows of them');
 	like(get(eve => '/jobs/admit?size=2000', @json)->{json}{detail}, qr/larger than your organisation may upload/, 'and says which');

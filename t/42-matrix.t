@@ -179,6 +179,7 @@ my %row = (
 	'POST /admin/users/{name}/role' => { access => 'admin', scope => 'admin', ok => 204, send => { content_type => $form, body => 'role=viewer' } },
 	(map { ("POST /admin/users/{name}/$_" => { access => 'admin', scope => 'admin', ok => 204 }) } qw(disable enable projects)),
 	'POST /admin/users/{name}/link' => { access => 'admin', scope => 'admin', ok => 201 },
+	'POST /admin/users/{name}/tokens/{id}/revoke' => { access => 'admin', scope => 'admin', ok => 404, fill => { id => 999_999 } },
 	'GET /admin/orgs' => { access => 'operator', scope => 'admin', ok => 200 },
 	'POST /admin/orgs' => { access => 'operator', scope => 'admin', ok => 422, send => { content_type => $form, body => 'name=a%2Fb' } },
 	'GET /admin/orgs/{org}' => { access => 'operator', scope => 'admin', ok => 200, fill => { org => 1 } },

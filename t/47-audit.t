@@ -82,6 +82,8 @@ my $of_user = sub { return $_[0] };
 	'POST /admin/users/{name}/enable' => [sub { my $name = user(disabled => 1); ("/admin/users/$name/enable", {}, $name) }, 'user.enable', $of_user],
 	'POST /admin/users/{name}/link' => [sub { my $name = user(); ("/admin/users/$name/link", {}, $name) }, 'user.link', $of_user],
 	'POST /admin/users/{name}/projects' => [sub { my $name = user(); ("/admin/users/$name/projects", form('sees=some&project[]=' . $people->default_project($org)), $name) }, 'user.projects', $of_user, undef],
+	'POST /admin/users/{name}/tokens/{id}/revoke' => [sub { my $name = user(); $people->token($name, 'read', name => "of $name"); ("/admin/users/$name/tokens/" . $web->sql('SELECT MAX(id) FROM tokens') . '/revoke', {}, $name) },
+		'token.revoke', sub { "of $_[0]" }],
 	'POST /admin/orgs' => [sub { my $name = 'org' . ++$made; ('/admin/orgs', form("name=$name"), $name) }, 'org.create', $of_user, undef, undef, undef, sub { $web->sql("SELECT id FROM orgs WHERE name = '$_[0]'") }],
 	'POST /admin/orgs/{org}/limits' => [sub { ("/admin/orgs/$org/limits", form('bytes=&file=&pending=&rate=1000&cap=')) }, 'org.quota', sub { 'acme' }],
 );

@@ -30,17 +30,22 @@ print $out $answer->{content};
 close $out;
 
 # The route table and the document, both ways.
-my %table;
+my (%table, %once);
 for (split /\n/, `'@{[Dropmill::Stack::build()]}/dropmill-web' --routes`) {
-	my ($methods, $pattern) = split /\t/;
+	my ($methods, $pattern, $once) = (split /\t/)[0, 1, 5];
 	next if $pattern !~ m{^/(?:api|jobs|processing_file)(?:/|$)};
 	$table{"$_ $pattern"} = 1 for split /, /, $methods;
+	$once{"$_ $pattern"} = 1 for grep { $once } split /, /, $methods;
 }
-my %told;
+my (%told, %takes_key);
 for my $path (keys %{ $doc->{paths} }) {
-	$told{ uc($_) . " $path" } = 1 for keys %{ $doc->{paths}{$path} };
+	for my $method (keys %{ $doc->{paths}{$path} }) {
+		$told{ uc($method) . " $path" } = 1;
+		$takes_key{ uc($method) . " $path" } = 1 if grep { ($_->{'$ref'} // '') =~ /IdempotencyKey/ } @{ $doc->{paths}{$path}{$method}{parameters} };
+	}
 }
 is_deeply([sort keys %told], [sort keys %table], 'it tells of every route of the table, and of no other');
+is_deeply([sort keys %takes_key], [sort keys %once], 'a key is taken by what makes something, and by nothing else');
 like($doc->{openapi}, qr/^3\.1\./, 'OpenAPI 3.1');
 
 chdir $top or die;

@@ -37,7 +37,10 @@ subtest 'kept as long as the type says' => sub {
 	$p->type('brief', "echo x >\"\$2/x\"\necho said\n", keep => '1s');
 	$p->type('sour', "echo no >&2\nexit 1\n", keep => '1s');
 	$p->type('ever', "echo x >\"\$2/x\"\n", keep => '0');
+	$p->sql("INSERT INTO idempotency (org_id, key, request_hash, response, created_at) VALUES (1, 'old', '', '', 1), (1, 'new', '', '', "
+		. int(1000 * time) . ')');
 	my @processors = map { $p->start } 1 .. 2;
+	ok(wait_until(10, sub { $p->sql('SELECT group_concat(key) FROM idempotency') eq 'new' }), 'keys of requests are kept for a day');
 	my $ever = $p->finished($p->submit('ever'));
 	is($ever->{expires_at}, undef, 'keep = 0 is for ever');
 	my @jobs = map { $p->submit($_) } ('brief') x 30, ('sour') x 10;

@@ -251,6 +251,38 @@
 		}
 	}, true);
 
+	// ---- a job in a dialog -----------------------------------------------------------------------
+	// A row's link to the details fills it, by htmx; while it is open it is made anew whenever the list is.
+	// Closed, the focus is back at the link, or at the list if its row has gone.
+	const peek = byId('peek');
+	let peeked = null; // the link's id
+	const peeks = (ctx) => peek && (ctx.sourceElement.matches('a.look') || ctx.sourceElement === byId('peek-job'));
+	document.addEventListener('htmx:after:swap', (event) => {
+		const { ctx } = event.detail;
+		if (peek?.open && ctx.sourceElement.id === 'jobs') {
+			const link = byId(peeked);
+			if (link)
+				htmx.ajax('GET', link.getAttribute('data-hx-get'), { source: byId('peek-job'), target: '#peek-job', swap: 'innerMorph' });
+		} else if (peeks(ctx) && !peek.open) {
+			if (!ctx.sourceElement.matches('a.look') || !byId('peek-job').firstElementChild)
+				return; // closed while it was made anew
+			peeked = ctx.sourceElement.id;
+			peek.showModal();
+		}
+	});
+	document.addEventListener('htmx:after:request', (event) => {
+		if (peeks(event.detail.ctx) && event.detail.ctx.response.status >= 400)
+			peek.close(); // the message that says why lies behind it
+	});
+	peek?.addEventListener('click', (event) => {
+		if (event.target === peek)
+			peek.close();
+	});
+	peek?.addEventListener('close', () => {
+		(byId(peeked) || byId('main')).focus({ preventScroll: true });
+		byId('peek-job').replaceChildren();
+	});
+
 	// ---- all results in one file ----------------------------------------------------------------
 	// Made when somebody asks. Without JavaScript its link leads to a page that waits for it; here the
 	// link itself does, and the page stays.

@@ -120,8 +120,14 @@ await row(viewer, 'report.txt').locator('th a').click();
 await viewer.waitForURL('**/jobs/*');
 is(await viewer.locator('#job .acts button').count(), 0, 'nor on its page');
 
+cli('token', 'create', '--user', 'vera', '--name', 'nightly report of the warehouse', '--scope', 'read');
 await admin.goto(`${url}/admin/users/vera`);
 await look(admin, 'user', null, (page) => page.check('[value=some]'));
+await admin.click('button:text("Revoke")');
+is(await admin.locator('#ask-name').innerText(), 'nightly report of the warehouse', 'a token of somebody else is revoked');
+await admin.click('#ask-yes');
+await admin.waitForSelector('#done');
+is(await admin.locator('h2', { hasText: 'Tokens' }).count(), 0, 'and is gone');
 await admin.click('button:text("Disable")');
 is(await admin.locator('#ask-title').innerText(), 'Disable this user?', 'what is dangerous is asked about');
 await admin.click('#ask-no');

@@ -1,7 +1,7 @@
 // How each page looks and reads: no finding by axe in light and dark, no sideways scrolling on a phone, and
 // a screenshot of each in light, dark and phone width. Also the page of a job, live.
 import { mkdirSync } from 'node:fs';
-import { axe, cli, end, ended, is, job, ok, open, shots, until, upload, url } from './lib.mjs';
+import { axe, cli, end, ended, is, job, ok, open, row, shots, until, upload, url } from './lib.mjs';
 
 mkdirSync(shots, { recursive: true });
 const PHONE = { width: 390, height: 844 }, DESK = { width: 1280, height: 860 };
@@ -113,6 +113,48 @@ await look('question', '/', async (page) => {
 	await page.locator('button.delete').first().click();
 	await page.locator('#ask').waitFor();
 });
+await look('peek', '/', async (page) => {
+	await row(page, 'orders 2026.csv').locator('a.look').click();
+	await page.locator('#peek[open] .history').waitFor();
+}, ALL);
+await look('peek-processing', '/', async (page) => {
+	await page.locator(`#job-${running.uuid} a.look`).click();
+	await page.locator('#peek[open] .history').waitFor();
+});
+
+// The dialog of a job: by keyboard, alive, and back to where one was.
+const turning = await upload('turning.bin', 'x', 'endless');
+await ended(turning.uuid, 'processing');
+const keyed = await open('/', { viewport: PHONE });
+await keyed.evaluate(() => { window.loadedOnce = true; });
+const eye = keyed.locator(`#job-${turning.uuid} a.look`);
+is(await eye.getAttribute('href'), `/jobs/${turning.uuid}`, 'without JavaScript the details are the page of the job');
+await eye.focus();
+await keyed.keyboard.press('Enter');
+await keyed.locator('#peek[open] .history').waitFor();
+is(await keyed.evaluate(() => document.activeElement.ariaLabel), 'Close', 'the dialog has the focus');
+is(await keyed.locator('#peek .detail > header .status').innerText(), 'Processing', 'it shows the state');
+await keyed.evaluate(() => { document.querySelector('#peek .columns').kept = true; });
+await fetch(`${url}/jobs/${turning.uuid}/cancel`, { method: 'POST' });
+ok(await until(async () => await keyed.locator('#peek .detail > header .status').innerText() === 'Cancelled'), 'it follows its job');
+ok(await keyed.evaluate(() => document.querySelector('#peek .columns').kept), 'in place');
+is(await keyed.evaluate(() => document.activeElement.ariaLabel), 'Close', 'and the focus stays');
+await keyed.keyboard.press('Escape');
+is(await keyed.locator('#peek[open]').count(), 0, 'Escape closes it');
+is(await keyed.evaluate(() => document.activeElement.id), await eye.getAttribute('id'), 'and the focus is back at its link');
+await keyed.keyboard.press('Enter');
+await keyed.locator('#peek[open] .history').waitFor();
+is(await keyed.evaluate(() => document.querySelector('#peek > article').scrollTop + document.querySelector('#peek').scrollTop), 0, 'from its beginning');
+await keyed.mouse.click(5, 5);
+is(await keyed.locator('#peek[open]').count(), 0, 'a click beside it closes it too');
+const other = await upload('gone soon.txt', 'x\n');
+await row(keyed, 'gone soon.txt').locator('a.look').click();
+await keyed.locator('#peek[open] .history').waitFor();
+await fetch(`${url}/jobs/${other.uuid}`, { method: 'DELETE' });
+ok(await until(async () => await row(keyed, 'gone soon.txt').count() === 0), 'a row goes while its job is looked at');
+await keyed.keyboard.press('Escape');
+ok(await keyed.evaluate(() => document.activeElement !== document.body), 'the focus is not lost');
+ok(await keyed.evaluate(() => window.loadedOnce), 'all without a reload');
 await look('uploading', '/', async (page) => {
 	await page.route('**/jobs/upload/**', () => {}); // never answered
 	await page.setInputFiles('#files', ['one.csv', 'two.csv', 'three with a longer name.csv', 'four.csv', 'five.csv']

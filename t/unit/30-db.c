@@ -65,6 +65,56 @@ static void commit_keeps_and_rollback_drops(void **state)
 	assert_false(db_broken(db));
 }
 
+static enum rc part(const char *value, bool fails)
+{
+	enum rc rc = db_begin(db, &err);
+
+	if (rc != RC_OK)
+		return rc;
+	put(db, "part", value);
+	if (fails) {
+		db_rollback(db);
+		return RC_CONFLICT;
+	}
+	return db_commit_durable(db, &err);
+}
+
+static void parts_of_a_joint_transaction_are_one(void **state)
+{
+	struct db *other = fixture_open();
+
+	(void)state;
+	must(db_begin_joint(db, &err));
+	must(part("1", false));
+	assert_setting(other, "part", NULL);
+	must(part("2", false));
+	assert_setting(other, "part", NULL);
+	must(db_end(db, RC_OK, &err));
+	assert_setting(other, "part", "2");
+	/* A part that fails takes all with it, and nothing is done after it. */
+	must(db_begin_joint(db, &err));
+	must(part("3", false));
+	assert_int_equal(part("4", true), RC_CONFLICT);
+	assert_int_equal(part("5", false), RC_DB);
+	assert_int_equal(db_end(db, RC_OK, &err), RC_DB);
+	assert_setting(other, "part", "2");
+	must(db_begin_joint(db, &err));
+	must(part("6", false));
+	assert_int_equal(db_end(db, RC_CONFLICT, &err), RC_CONFLICT);
+	assert_setting(other, "part", "2");
+	/* The next one is like any other. */
+	must(part("7", false));
+	assert_setting(other, "part", "7");
+	/* Closing rolls back both. */
+	must(db_begin_joint(db, &err));
+	must(db_begin(db, &err));
+	put(db, "part", "8");
+	db_close(db);
+	db = fixture_open();
+	assert_setting(db, "part", "7");
+	db_close(other);
+}
+
 static void closing_rolls_back(void **state)
 {
 	(void)state;
@@ -382,6 +432,19 @@ static void commit_in_query(struct db *d)
 	db_commit(d, &err);
 }
 
+static void begin_in_part(struct db *d)
+{
+	db_begin_joint(d, &err);
+	db_begin(d, &err);
+	db_begin(d, &err);
+}
+
+static void joint_in_joint(struct db *d)
+{
+	db_begin_joint(d, &err);
+	db_begin_joint(d, &err);
+}
+
 static void checkpoint_in_write(struct db *d)
 {
 	db_begin(d, &err);
@@ -454,6 +517,8 @@ static void misuse_aborts(void **state)
 	    begin_in_write,
 	    read_in_write,
 	    begin_in_query,
+	    begin_in_part,
+	    joint_in_joint,
 	    commit_without_begin,
 	    commit_in_query,
 	    checkpoint_in_write,
@@ -485,6 +550,7 @@ int main(void)
 	    cmocka_unit_test(no_slot_of_an_engine_is_empty),
 	    FRESH(commit_keeps_and_rollback_drops),
 	    FRESH(closing_rolls_back),
+	    FRESH(parts_of_a_joint_transaction_are_one),
 	    FRESH(an_empty_transaction_commits),
 	    FRESH(texts_come_back_as_they_went),
 	    FRESH(integers_have_64_bits),

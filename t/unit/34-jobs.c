@@ -1,6 +1,7 @@
 /*
  * Jobs on a real database: making, finding and listing them, and what people do to them.
  */
+#include "core/idempotency.h"
 #include "core/job_search.h"
 #include "t/unit/jobs_fixture.h"
 
@@ -207,6 +208,44 @@ static void a_repeated_request_gets_the_first_answer(void **state)
 	db_rollback(db);
 }
 
+static void an_answer_is_kept_for_a_day(void **state)
+{
+	const int64_t day = INT64_C(86400000);
+	const char *answer = NULL;
+	int rounds = 0;
+	bool more;
+
+	(void)state;
+	OK(db_begin(db, &err));
+	for (int i = 0; i < 1200; i++) {
+		char key[16];
+
+		snprintf(key, sizeof key, "old %d", i);
+		OK(db_exec(db, SQL_IDEMPOTENCY_PUT,
+		    DB_ARGS(DB_INT(1), DB_TEXT(key), DB_TEXT("h"), DB_TEXT("{}"),
+			DB_INT(clock_wall_ms() - day - 1), DB_INT(0)),
+		    &err));
+	}
+	OK(idempotency_store(db, &scope_local, "new", "h", "{}", &err));
+	OK(idempotency_store(db, &scope_local, "old 1", "another", "{}", &err));
+	OK(db_commit(db, &err));
+	RC(RC_NOTFOUND, idempotency_lookup(db, &scope_local, "old 0", "h", &arena, &answer, &err));
+	do {
+		OK(idempotency_sweep(db, &more, &err));
+		rounds++;
+	} while (more);
+	assert_in_range(rounds, 3, 5);
+	/* Nothing is left of the old ones: what would not be taken from an older one is. */
+	OK(db_begin(db, &err));
+	OK(db_exec(db, SQL_IDEMPOTENCY_PUT,
+	    DB_ARGS(DB_INT(1), DB_TEXT("old 0"), DB_TEXT("h"), DB_TEXT("{}"), DB_INT(1), DB_INT(0)),
+	    &err));
+	assert_int_equal(db_changes(db), 1);
+	db_rollback(db);
+	OK(idempotency_lookup(db, &scope_local, "new", "h", &arena, &answer, &err));
+	OK(idempotency_lookup(db, &scope_local, "old 1", "another", &arena, &answer, &err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +254,7 @@ int main(void)
 	    TEST(a_name_is_found_in_the_index_and_before_it_is_there),
 	    TEST(an_action_happens_once_and_is_counted),
 	    TEST(a_repeated_request_gets_the_first_answer),
+	    TEST(an_answer_is_kept_for_a_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,17 +255,24 @@ static void tokens(void **state)
 	assert_int_equal(scopes_parse("read, work"), SCOPE_READ | SCOPE_WORK);
 	assert_int_equal(scopes_parse("read,root"), 0);
 	assert_int_equal(scopes_parse(""), 0);
-	RC(RC_INVALID, token_create(db, &operator_scope, &ann, "", SCOPE_READ, 0, token, &err));
-	RC(RC_INVALID, token_create(db, &operator_scope, &ann, "x\n", SCOPE_READ, 0, token, &err));
-	RC(RC_INVALID, token_create(db, &operator_scope, &ann, "x", 0, 0, token, &err));
-	RC(RC_INVALID, token_create(db, &operator_scope, &ann, "x", SCOPE_READ, 1, token, &err));
-	OK(token_create(db, &operator_scope, &ann, "ci", SCOPE_READ, 0, token, &err));
+	RC(RC_INVALID, token_create(db, &operator_scope, &ann,
+			   &(struct token_info){.name = "", .scopes = SCOPE_READ}, token, &err));
+	RC(RC_INVALID, token_create(db, &operator_scope, &ann,
+			   &(struct token_info){.name = "x\n", .scopes = SCOPE_READ}, token, &err));
+	RC(RC_INVALID, token_create(db, &operator_scope, &ann, &(struct token_info){.name = "x"},
+			   token, &err));
+	RC(RC_INVALID, token_create(db, &operator_scope, &ann,
+			   &(struct token_info){.name = "x", .scopes = SCOPE_READ, .expires_at = 1},
+			   token, &err));
+	OK(token_create(db, &operator_scope, &ann,
+	    &(struct token_info){.name = "ci", .scopes = SCOPE_READ}, token, &err));
 	assert_memory_equal(token, "dm_", 3);
 	OK(token_find(db, token, &arena, &who, &err));
 	assert_int_equal(who.scopes, SCOPE_READ);
 	assert_int_equal(who.scope.org_id, org);
 	assert_string_equal(who.scope.via, "token ci");
-	OK(token_create(db, &operator_scope, &ann, "all", SCOPE_ADMIN, 0, wide, &err));
+	OK(token_create(db, &operator_scope, &ann,
+	    &(struct token_info){.name = "all", .scopes = SCOPE_ADMIN}, wide, &err));
 	OK(token_find(db, wide, &arena, &who, &err));
 	assert_int_equal(who.scopes, SCOPE_ALL);
 	OK(token_list(db, org, ann.id, &arena, &list, &n, &err));

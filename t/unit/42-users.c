@@ -37,7 +37,8 @@ static void make_mary(void)
 	for (int i = 0; i < 3; i++)
 		OK(session_begin(db, &cfg, &sc, false, "test", 0, session[i], &err));
 	OK(link_create(db, &scope_local, &mary, invite, &err));
-	OK(token_create(db, &sc, &mary, "ci", SCOPE_READ, 0, token, &err));
+	OK(token_create(
+	    db, &sc, &mary, &(struct token_info){.name = "ci", .scopes = SCOPE_READ}, token, &err));
 }
 
 static bool session_works(int i)
@@ -150,12 +151,20 @@ static void tokens_are_revoked_within_their_org(void **state)
 	OK(token_revoke(db, &mine, mary.id, list[0].id, &err));
 	assert_false(token_works());
 	RC(RC_NOTFOUND, token_revoke(db, &mine, mary.id, list[0].id, &err));
-	RC(RC_INVALID, token_create(db, &mine, &mary, "", SCOPE_READ, 0, token, &err));
-	RC(RC_INVALID, token_create(db, &mine, &mary, "a\nb", SCOPE_READ, 0, token, &err));
-	RC(RC_INVALID, token_create(db, &mine, &mary, "none", 0, 0, token, &err));
-	RC(RC_INVALID, token_create(db, &mine, &mary, "past", SCOPE_READ, 1, token, &err));
+	RC(RC_INVALID, token_create(db, &mine, &mary,
+			   &(struct token_info){.name = "", .scopes = SCOPE_READ}, token, &err));
+	RC(RC_INVALID,
+	    token_create(db, &mine, &mary,
+		&(struct token_info){.name = "a\nb", .scopes = SCOPE_READ}, token, &err));
+	RC(RC_INVALID,
+	    token_create(db, &mine, &mary, &(struct token_info){.name = "none"}, token, &err));
+	RC(RC_INVALID,
+	    token_create(db, &mine, &mary,
+		&(struct token_info){.name = "past", .scopes = SCOPE_READ, .expires_at = 1}, token,
+		&err));
 	/* What is kept of it is no token. */
-	OK(token_create(db, &mine, &mary, "ci", SCOPE_ADMIN, 0, token, &err));
+	OK(token_create(db, &mine, &mary, &(struct token_info){.name = "ci", .scopes = SCOPE_ADMIN},
+	    token, &err));
 	OK(token_find(db, token, &arena, &who, &err));
 	assert_int_equal(who.scopes, SCOPE_ALL);
 	assert_string_equal(who.scope.via, "token ci");
