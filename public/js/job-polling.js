@@ -91,6 +91,7 @@
 	function showResultModal(data) {
 		const titles = { completed: 'Completed', failed: 'Failed', cancelled: 'Cancelled' };
 		const { box, article } = dialog(titles[data.status] ?? data.status);
+		if (data.result) article.append(element('p', data.result));
 		if (data.error_message) article.append(element('p', data.error_message, { className: 'wrong' }));
 		const list = element('ul');
 		for (const output of data.outputs ?? []) {

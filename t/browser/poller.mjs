@@ -45,6 +45,7 @@ ok(await until(() => page.evaluate(() => window.told)), 'the end is told');
 ok(await page.evaluate(() => window.seen.length > 2 && window.seen.every((p, i, all) => !i || p >= all[i - 1])), 'progress only grows');
 is(await modal.getByRole('heading').innerText(), 'Completed', 'the result takes its place');
 is(await page.locator('dialog.job-modal').count(), 1, 'alone');
+ok(await modal.getByText('as slow as it was asked to be').isVisible(), 'with what the job says of it');
 await axe(page, 'the modal of a result');
 await page.screenshot({ path: `${shots}/poller-result.png` });
 await page.keyboard.press('Escape');
