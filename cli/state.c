@@ -82,6 +82,19 @@ void cli_become_owner(void)
 	umask(007);
 }
 
+void cli_act_as_owner(bool on)
+{
+	static struct stat st;
+
+	caller();
+	umask(on ? 007 : 077);
+	if (getuid() != 0 || (on && (!stat_state(cli_config()->database, &st) || st.st_uid == 0)))
+		return;
+	if (on ? setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0
+	       : seteuid(0) != 0 || setegid(0) != 0)
+		cli_fail(EX_OSERR, "cannot act as the owner of the state: %s", strerror(errno));
+}
+
 struct db *cli_db(void)
 {
 	static struct db *db;
