@@ -46,7 +46,8 @@ static struct {
 	struct term_progress progress;
 	struct stored *gone; /* files that were not there when their turn came */
 	size_t gone_count, gone_room;
-	struct view *wrong; /* texts: what is damaged or cannot be taken along */
+	struct view *wrong;    /* texts: what is damaged */
+	struct view *left_out; /* names in the site's directories that are no plain files */
 	int64_t let_go;
 } b;
 
@@ -239,11 +240,12 @@ static enum rc close_database(struct err *err)
 
 /* ---- the site's own ---- */
 
-/* A single file, if there is one. */
-static enum rc take_path(const char *path, const char *name, struct err *err)
+/* A single file, if there is one. The configuration is what the caller names; the key lies where
+ * the state's owner could put a link to something of others. */
+static enum rc take_path(const char *path, int links, const char *name, struct err *err)
 {
 	char hex[65];
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | links) : -1;
 	enum rc rc;
 
 	if (fd < 0 && (!path || errno == ENOENT))
@@ -271,7 +273,7 @@ static enum rc take_area_file(void *arg, const char *path, bool regular, struct 
 	int fd;
 
 	if (!regular || !item_parse(name, &item)) {
-		complain(arena_printf(&cli.arena, "not taken along, no plain file: %s", name));
+		view_push_str(b.left_out, name);
 		return RC_OK;
 	}
 	fd = copy_open(area->dir, path);
@@ -299,10 +301,10 @@ static enum rc take_area(size_t i, struct err *err)
 
 static enum rc take_own(struct err *err)
 {
-	enum rc rc = take_path(cli_config()->file, ITEM_CONFIG, err);
+	enum rc rc = take_path(cli_config()->file, 0, ITEM_CONFIG, err);
 
 	if (rc == RC_OK)
-		rc = take_path(cli_config()->secret_key, ITEM_KEY, err);
+		rc = take_path(cli_config()->secret_key, O_NOFOLLOW, ITEM_KEY, err);
 	for (size_t i = 0; i < AREAS && rc == RC_OK; i++)
 		rc = take_area(i, err);
 	return rc;
@@ -361,11 +363,13 @@ static enum rc open_state(struct err *err)
 {
 	enum rc rc;
 
-	cli_act_as_owner(true);
+	cli_act_as_owner(cli_config()->database);
+	umask(007);
 	rc = db_open(cli_config(), &b.live, err);
 	if (rc == RC_OK)
 		rc = store_open(cli_config(), &b.store, err);
-	cli_act_as_owner(false);
+	cli_act_as_owner(NULL);
+	umask(077);
 	return rc;
 }
 
@@ -385,6 +389,10 @@ static int report(void)
 		cli_complain("not noted in the audit log: %s", err.text);
 	view_int(v, "deleted_meanwhile", b.let_go);
 	view_put(v, "wrong", b.wrong);
+	view_put(v, "left_out", b.left_out);
+	for (size_t i = 0; !cli.json && i < view_len(b.left_out); i++)
+		printf(
+		    "left out, no plain file: %s\n", cli_clean(view_text(view_at(b.left_out, i))));
 	if (cli.json)
 		cli_print_json(v);
 	else
@@ -411,6 +419,7 @@ int cmd_backup(int argc, char **argv)
 	if (argc != 2)
 		return cli_usage("backup DIR");
 	b.wrong = view_list(&cli.arena);
+	b.left_out = view_list(&cli.arena);
 	b.to.fd = -1;
 	b.manifest.program = dropmill_version;
 	b.manifest.created_at = clock_wall_ms();

@@ -87,9 +87,10 @@ const struct config *cli_config(void);
  * before. Called by cli_db. */
 void cli_become_owner(void);
 
-/* Of a program that stays root's: act as the owner of the state for a while (on), so that what is
- * made there is theirs, and as root again. Nothing where we are not root, or root is the owner. */
-void cli_act_as_owner(bool on);
+/* Started by root, and to stay root's: act for a while as whoever owns that path (or the directory
+ * it will lie in), so that what is made there is theirs. NULL: as root again. Nothing where we are
+ * not root. */
+void cli_act_as_owner(const char *path);
 
 /* The database, opened at the first call as the owner of the state; ends the program with 69 if it
  * cannot be opened. Never closed: the end of the program does that. */

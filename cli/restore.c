@@ -56,10 +56,10 @@ static int open_item(const char *name)
 {
 	int fd, saved;
 
-	cli_act_as_owner(false);
+	cli_act_as_owner(NULL);
 	fd = copy_open(r.from, name);
 	saved = errno;
-	cli_act_as_owner(true);
+	cli_act_as_owner(cli_config()->database);
 	errno = saved;
 	return fd;
 }
@@ -198,19 +198,21 @@ static enum rc place_key(const struct sum *sum, struct err *err)
 	return rc;
 }
 
-/* As root, who may own the directory; the file goes to the directory's owner. */
+/* Whoever owns the directory owns what is put there, and everybody may read it, as jobs must. */
 static enum rc place_own(const struct sum *sum, const struct item *item, struct err *err)
 {
+	const char *dir = area_path(cli_config(), item->area, &cli.arena);
 	int fd = open_item(sum->name);
 	bool same = true;
 	enum rc rc;
 
 	if (fd < 0)
 		return err_sys(err, "cannot open \"%.150s\"", sum->name);
-	cli_act_as_owner(false);
-	rc = restore_own(
-	    area_path(cli_config(), item->area, &cli.arena), item->path, fd, sum->hex, &same, err);
-	cli_act_as_owner(true);
+	cli_act_as_owner(dir);
+	umask(022);
+	rc = restore_own(dir, item->path, fd, sum->hex, &same, err);
+	umask(007);
+	cli_act_as_owner(cli_config()->database);
 	close(fd);
 	if (!same) {
 		view_push_str(r.kept, sum->name);
@@ -306,7 +308,8 @@ int cmd_restore(int argc, char **argv)
 	what = running_here();
 	if (what)
 		cli_fail(EXIT_FAILURE, "%s runs on this state: stop it first", what);
-	cli_act_as_owner(true);
+	cli_act_as_owner(cli_config()->database);
+	umask(007);
 	if (restore_check(&r.to, cli_config(), &err) != RC_OK || verify(&err) != RC_OK ||
 	    restore_room(&r.to, r.bytes, &err) != RC_OK)
 		return cli_report(&err);

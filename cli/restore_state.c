@@ -207,24 +207,10 @@ static enum rc compare(int dir, const char *path, const char *hex, bool *same, s
 	return rc;
 }
 
-/* Whoever owns the directory owns it, and everybody may read it, as jobs must. */
-static enum rc fill(int dir, int from, int fd, const char *path, struct err *err)
-{
-	struct stat of_dir, of_file;
-	enum rc rc = copy_bytes(from, fd, -1, NULL, path, err);
-
-	if (rc != RC_OK)
-		return rc;
-	if (fstat(dir, &of_dir) < 0 || fstat(from, &of_file) < 0 ||
-	    (getuid() == 0 && fchown(fd, of_dir.st_uid, of_dir.st_gid) < 0) ||
-	    fchmod(fd, of_file.st_mode & 0100 ? 0755 : 0644) < 0 || fsync(fd) < 0)
-		return err_sys(err, "cannot write \"%.150s\"", path);
-	return RC_OK;
-}
-
 enum rc restore_own(
     const char *dir, const char *path, int from, const char *hex, bool *same, struct err *err)
 {
+	struct stat st;
 	enum rc rc;
 	int top, fd;
 
@@ -235,11 +221,15 @@ enum rc restore_own(
 		return err_sys(err, "cannot open \"%.150s\"", dir);
 	fd = copy_create(top, path, 0600, 0755);
 	if (fd >= 0)
-		rc = fill(top, from, fd, path, err);
+		rc = copy_bytes(from, fd, -1, NULL, path, err);
 	else if (errno == EEXIST)
 		rc = compare(top, path, hex, same, err);
 	else
 		rc = err_sys(err, "cannot make \"%.100s\" in \"%.100s\"", path, dir);
+	if (fd >= 0 && rc == RC_OK &&
+	    (fstat(from, &st) < 0 || fchmod(fd, st.st_mode & 0100 ? 0755 : 0644) < 0 ||
+		fsync(fd) < 0))
+		rc = err_sys(err, "cannot write \"%.150s\"", path);
 	if (fd >= 0)
 		close(fd);
 	close(top);
