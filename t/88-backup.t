@@ -218,7 +218,7 @@ my @backup = ("$build/dropmill", '-c', "$p->{dir}/dropmill.conf", 'backup');
 {
 	my ($code, $out, $errors) = run(@backup, "$small/");
 	is($code, 0, 'a small backup') or diag $errors;
-	is($out =~ s/\d+/N/gr, "left out, no plain file: scripts/host\n$small: N files, N kB\n", 'it says what was made');
+	like($out, qr{^left out, no plain file: scripts/host\n\Q$small\E: \d+ files, \d+ kB\n\z}, 'it says what was made');
 	is(slurp("$small/secret.key"), 'k' x 32, 'with the key');
 }
 
