@@ -193,7 +193,7 @@ static enum rc place_key(const struct sum *sum, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, "cannot open \"%.150s\"", sum->name);
-	rc = restore_key(&r.to, fd, err);
+	rc = restore_key(&r.to, fd, sum->hex, err);
 	close(fd);
 	return rc;
 }

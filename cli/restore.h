@@ -30,7 +30,7 @@ enum rc restore_file(
     struct restore_target *t, int from, const char *uuid, copy_tell *tell, struct err *err);
 enum rc restore_log(
     struct restore_target *t, int from, const struct item *item, copy_tell *tell, struct err *err);
-enum rc restore_key(struct restore_target *t, int from, struct err *err);
+enum rc restore_key(struct restore_target *t, int from, const char *hex, struct err *err);
 /* A file of the site, unless it is there: *same says whether it is this one. */
 enum rc restore_own(
     const char *dir, const char *path, int from, const char *hex, bool *same, struct err *err);

@@ -19,6 +19,7 @@
 #include "cli/restore.h"
 #include "core/digest.h"
 #include "core/migrate.h"
+#include "core/str.h"
 
 /* ---- before ---- */
 
@@ -173,24 +174,6 @@ enum rc restore_log(
 	return rc;
 }
 
-enum rc restore_key(struct restore_target *t, int from, struct err *err)
-{
-	const char *path = t->cfg->secret_key;
-	enum rc rc;
-	int fd;
-
-	unlink(path); /* of a restore that was cut off: there was none when that began */
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, "cannot make key \"%.150s\"", path);
-	t->key_made = true;
-	rc = copy_bytes(from, fd, -1, NULL, path, err);
-	if (rc == RC_OK && (fchmod(fd, 0640) < 0 || fsync(fd) < 0))
-		rc = err_sys(err, "cannot write key \"%.150s\"", path);
-	close(fd);
-	return rc;
-}
-
 /* Whether the file is the same as the one that is there already. */
 static enum rc compare(int dir, const char *path, const char *hex, bool *same, struct err *err)
 {
@@ -204,6 +187,59 @@ static enum rc compare(int dir, const char *path, const char *hex, bool *same, s
 	rc = digest_file(fd, there, err);
 	close(fd);
 	*same = rc == RC_OK && strcmp(there, hex) == 0;
+	return rc;
+}
+
+static enum rc write_key(int dir, const char *name, int from, struct err *err)
+{
+	int fd = copy_create(dir, name, 0600, 0700);
+	enum rc rc;
+
+	if (fd < 0)
+		return err_sys(err, "cannot make key \"%.150s\"", name);
+	rc = copy_bytes(from, fd, -1, NULL, name, err);
+	if (rc == RC_OK && (fchmod(fd, 0640) < 0 || fsync(fd) < 0))
+		rc = err_sys(err, "cannot write key \"%.150s\"", name);
+	close(fd);
+	return rc;
+}
+
+/* Whole or not at all: one that is there is either this one, of a restore that was cut off, or
+ * somebody's. */
+static enum rc put_key(
+    struct restore_target *t, int dir, const char *name, int from, const char *hex, struct err *err)
+{
+	char temp[NAME_MAX + 1];
+	bool same;
+	enum rc rc = compare(dir, name, hex, &same, err);
+
+	if (rc != RC_OK || same)
+		return rc;
+	if (!str_fmt(temp, sizeof temp, "%s.restoring", name))
+		return err_set(err, RC_INVALID, "name of the key too long");
+	unlinkat(dir, temp, 0);
+	rc = write_key(dir, temp, from, err);
+	if (rc == RC_OK && linkat(dir, temp, dir, name, 0) < 0)
+		rc = errno == EEXIST
+			 ? err_set(err, RC_CONFLICT,
+			       "there is another key \"%.120s\": move the old state away first",
+			       t->cfg->secret_key)
+			 : err_sys(err, "cannot make key \"%.150s\"", t->cfg->secret_key);
+	t->key_made = t->key_made || rc == RC_OK;
+	unlinkat(dir, temp, 0);
+	return rc;
+}
+
+enum rc restore_key(struct restore_target *t, int from, const char *hex, struct err *err)
+{
+	const char *path = t->cfg->secret_key;
+	int dir = open(dirname(arena_strdup(&cli.arena, path)), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum rc rc;
+
+	if (dir < 0)
+		return err_sys(err, "cannot open the directory of key \"%.150s\"", path);
+	rc = put_key(t, dir, basename(arena_strdup(&cli.arena, path)), from, hex, err);
+	close(dir);
 	return rc;
 }
 

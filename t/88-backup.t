@@ -426,7 +426,18 @@ subtest 'interrupted' => sub {
 		ok(!-e "$state/dropmill.db", 'and there is no database');
 		is_deeply([grep { m{/(?:store|secret)|restoring} } files($state)], [], 'nor anything else') if $signal eq 'INT';
 		unlink "$state/jobs.d/mill.conf";
-		my ($code, $out, $errors) = restore($state, "$dir/cut-INT");
+		my ($code, $out, $errors);
+		if ($signal eq 'KILL') {
+			rename "$state/secret.key", "$state/its.key";
+			spew("$state/secret.key", 'o' x 32, 0640);
+			($code, undef, $errors) = restore($state, "$dir/cut-INT");
+			is($code, 1, "somebody's key is no part of what was cut off");
+			like($errors, qr/there is another key/, 'it says so');
+			is(slurp("$state/secret.key"), 'o' x 32, 'and stays');
+			is_deeply([grep { m{^\./store|restoring} } files($state)], [], 'with nothing beside it');
+			unlink "$state/secret.key";
+		}
+		($code, $out, $errors) = restore($state, "$dir/cut-INT");
 		is($code, 0, 'the next one is done') or diag $errors;
 		is_deeply([grep { /restoring/ } files($state)], [], 'and clears up');
 	}
