@@ -268,6 +268,7 @@ static int report(void)
 	struct err err;
 	int code;
 
+	cli_act_as_owner(NULL); /* for good, by what comes now */
 	view_str(v, "path", r.path);
 	view_int(v, "jobs", r.manifest.jobs);
 	view_int(v, "files", r.files);
@@ -291,6 +292,7 @@ static int fail(const struct err *err)
 	restore_abandon(&r.to);
 	each(unplace_item, &unused);
 	restore_forget(&r.to);
+	cli_act_as_owner(NULL);
 	stop_now();
 	return cli_report(err);
 }
@@ -311,8 +313,10 @@ int cmd_restore(int argc, char **argv)
 	cli_act_as_owner(cli_config()->database);
 	umask(007);
 	if (restore_check(&r.to, cli_config(), &err) != RC_OK || verify(&err) != RC_OK ||
-	    restore_room(&r.to, r.bytes, &err) != RC_OK)
+	    restore_room(&r.to, r.bytes, &err) != RC_OK) {
+		cli_act_as_owner(NULL);
 		return cli_report(&err);
+	}
 	stop_watch();
 	if (restore_begin(&r.to, &err) != RC_OK || place_all(&err) != RC_OK)
 		return fail(&err);
