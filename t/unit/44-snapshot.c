@@ -103,6 +103,31 @@ static void what_ran_is_handed_back(void **state)
 	close_copy();
 }
 
+static void nobody_is_signed_in(void **state)
+{
+	const int64_t late = clock_wall_ms() + 1000000;
+	struct db_cursor cur;
+
+	(void)state;
+	OK(db_begin(db, &err));
+	OK(db_exec(db, SQL_LINK_INSERT,
+	    DB_ARGS(DB_TEXT("one"), DB_INT(1), DB_INT(2), DB_INT(1), DB_INT(late)), &err));
+	OK(db_exec(db, SQL_SESSION_INSERT,
+	    DB_ARGS(DB_TEXT("two"), DB_INT(1), DB_INT(2), DB_INT(0), DB_TEXT(""), DB_TEXT(""),
+		DB_INT(1), DB_INT(late)),
+	    &err));
+	OK(db_commit(db, &err));
+	snapshot();
+	OK(db_one(db, &cur, SQL_LINK_GET, DB_ARGS(DB_TEXT("one"), DB_INT(2)), &err));
+	db_finish(&cur);
+	RC(RC_NOTFOUND, db_one(copy, &cur, SQL_LINK_GET, DB_ARGS(DB_TEXT("one"), DB_INT(2)), &err));
+	OK(db_one(db, &cur, SQL_SESSION_GET, DB_ARGS(DB_TEXT("two"), DB_INT(0), DB_INT(0)), &err));
+	db_finish(&cur);
+	RC(RC_NOTFOUND, db_one(copy, &cur, SQL_SESSION_GET,
+			    DB_ARGS(DB_TEXT("two"), DB_INT(0), DB_INT(0)), &err));
+	close_copy();
+}
+
 struct collected {
 	struct stored list[8];
 	size_t n;
@@ -279,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(what_ran_is_handed_back),
+	    TEST(nobody_is_signed_in),
 	    TEST(what_was_let_go_of_since_goes),
 	    TEST(an_archive_is_only_dropped),
 	    TEST(a_copy_is_of_one_moment),
