@@ -68,6 +68,16 @@ sub run { return end(begin(@_)) }
 
 sub files { my ($top) = @_; return sort grep { length } split /\n/, qx(cd '$top' && find . -mindepth 1 ! -type d) }
 
+# Begin it, let it go on until something is there, and hold it then. Looked at often: it is over soon.
+sub hold {
+	my ($there, @argv) = @_;
+	my $pid = begin(@argv);
+	my $end = time + 60;
+	sleep 0.001 while !$there->() && alive($pid) && time < $end;
+	kill STOP => $pid;
+	return $pid;
+}
+
 # An empty state, configured as the backup says.
 my $states = 0;
 sub new_state {
@@ -106,12 +116,8 @@ subtest 'under load' => sub {
 	ok(wait_until(60, $stopped_at), 'jobs finish');
 	my %before = map { $_->{uuid} => $_ } grep { $_->{status} eq 'completed' } jobs_all($stack);
 
-	my ($pid, @deleted, @removed);
-	for (1 .. 20) {
-		$pid = begin("$build/dropmill", '-c', "$state/dropmill.conf", 'backup', $backup, '--json');
-		last if wait_until(30, sub { -d "$backup.partial/store" || -d $backup });
-	}
-	kill STOP => $pid;
+	my (@deleted, @removed);
+	my $pid = hold(sub { -d "$backup.partial/store" }, "$build/dropmill", '-c', "$state/dropmill.conf", 'backup', $backup, '--json');
 	ok(!-d $backup, 'in the midst of a backup') or diag "$backup is complete";
 	my @mine = sort { $b->{id} <=> $a->{id} } grep { $_->{name} =~ /^load/ } values %before;
 	for (1 .. 6) {
@@ -386,15 +392,6 @@ subtest 'a place for it' => sub {
 };
 
 # ---- signals -----------------------------------------------------------------------------------------------
-# Let it go on until something is there, and hold it then.
-sub hold {
-	my ($there, @argv) = @_;
-	my $pid = begin(@argv);
-	wait_until(20, sub { $there->() || !alive($pid) });
-	kill STOP => $pid;
-	return $pid;
-}
-
 subtest 'interrupted' => sub {
 	# Large enough for it to be met in the midst.
 	spew("$p->{top}/large.bin", "\1" x 150_000_000, 0644);
@@ -415,7 +412,7 @@ subtest 'interrupted' => sub {
 	}
 	for my $signal (qw(INT KILL)) {
 		my $state = new_state($small);
-		my $pid = hold(sub { -e "$state/dropmill.db.restoring" && grep { m{^\./store/} } files($state) },
+		my $pid = hold(sub { -e "$state/dropmill.db.restoring" && grep { !m{/log\z} } glob "$state/store/*" },
 			"$build/dropmill", '-c', "$state/dropmill.conf", 'restore', "$dir/cut-INT");
 		ok(!-e "$state/dropmill.db", "$signal: while it is restored");
 		kill $signal => $pid;
