@@ -3,6 +3,7 @@
  * or a restored backup, and for the tests; it reads everything, so not for every minute.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 
 #include "cli/cli.h"
@@ -18,29 +19,36 @@ static void note(void *arg, const char *text)
 		printf("wrong: %s\n", cli_clean(text));
 }
 
-int cmd_check(int argc, char **argv)
+int check_state(struct view *answer)
 {
-	struct view *list = view_list(&cli.arena), *answer = view_obj(&cli.arena);
-	struct db *db;
+	struct view *list = view_list(&cli.arena);
+	struct db *db = cli_db();
 	struct store store;
 	struct err err;
 	int64_t bad;
 
-	(void)argv;
-	if (argc != 1)
-		return cli_usage("check");
-	db = cli_db();
 	if (store_open(cli_config(), &store, &err) != RC_OK)
 		return cli_report(&err);
 	if (check_run(db, &store, note, list, &bad, &err) != RC_OK)
 		return cli_report(&err);
 	store_close(&store);
-	if (cli.json) {
-		view_int(answer, "bad", bad);
-		view_put(answer, "wrong", list);
-		cli_print_json(answer);
-	} else if (!bad) {
+	view_int(answer, "bad", bad);
+	view_put(answer, "wrong", list);
+	if (!cli.json && !bad)
 		puts("database and store agree");
-	}
-	return bad ? 1 : EX_OK;
+	return bad ? EXIT_FAILURE : EX_OK;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	struct view *answer = view_obj(&cli.arena);
+	int code;
+
+	(void)argv;
+	if (argc != 1)
+		return cli_usage("check");
+	code = check_state(answer);
+	if (cli.json && view_get(answer, "wrong"))
+		cli_print_json(answer);
+	return code;
 }

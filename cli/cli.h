@@ -29,6 +29,7 @@ struct cli {
 extern struct cli cli;
 
 int cmd_audit(int argc, char **argv);
+int cmd_backup(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
@@ -37,6 +38,7 @@ int cmd_migrate(int argc, char **argv);
 int cmd_org(int argc, char **argv);
 int cmd_project(int argc, char **argv);
 int cmd_render(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
 int cmd_seed(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_submit(int argc, char **argv);
@@ -46,6 +48,10 @@ int cmd_types(int argc, char **argv);
 int cmd_types_pause(int n, char **names, bool pause);
 int cmd_user(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
+
+/* What cmd_check finds of the configured state: printed, and put into answer ("bad", "wrong"). 0,
+ * 1, or the code of what kept us from looking. */
+int check_state(struct view *answer);
 
 /* A verb of a verb; lists of them end with a NULL name. */
 struct cli_verb {
@@ -80,6 +86,11 @@ const struct config *cli_config(void);
  * that nothing root made stands in the way of the servers. Files that only root may read are opened
  * before. Called by cli_db. */
 void cli_become_owner(void);
+
+/* Started by root, and to stay root's: act for a while as whoever owns that path (or the directory
+ * it will lie in), so that what is made there is theirs. NULL: as root again. Nothing where we are
+ * not root. */
+void cli_act_as_owner(const char *path);
 
 /* The database, opened at the first call as the owner of the state; ends the program with 69 if it
  * cannot be opened. Never closed: the end of the program does that. */

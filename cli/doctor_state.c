@@ -9,12 +9,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/doctor.h"
 #include "cli/packages.h"
+#include "cli/running.h"
 #include "core/claim.h"
 #include "core/clock.h"
 #include "core/ini.h"
@@ -298,16 +298,13 @@ static bool answers(int domain, const struct sockaddr *address, socklen_t size)
 
 static void check_web(void)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const char *path;
 
-	if (!str_fmt(
-		address.sun_path, sizeof address.sun_path, "%s/web.sock", cli_config()->run_dir))
-		return;
-	if (answers(AF_UNIX, (struct sockaddr *)&address, sizeof address))
-		doctor_note(DOCTOR_OK, "web", NULL, "answers at %s", address.sun_path);
+	if (running_web(&path))
+		doctor_note(DOCTOR_OK, "web", NULL, "answers at %s", path);
 	else
 		doctor_note(DOCTOR_FAIL, "web", "start it: dropmill-web, or make run in a checkout",
-		    "does not answer at %s: %s", address.sun_path, strerror(errno));
+		    "does not answer at %s: %s", path, strerror(errno));
 }
 
 const char *doctor_listen(void)

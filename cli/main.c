@@ -25,6 +25,8 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"audit", cmd_audit, audit_usage, "who did what; export for an archive", HERE},
+    {"backup", cmd_backup, "backup DIR", "copy all there is into a new directory, while it runs",
+	HERE},
     {"check", cmd_check, "check", "whether database and store agree (reads everything)", HERE},
     {"config", cmd_config, "config print | get KEY | sample [KEY=VALUE...]",
 	"show the settings in force, or a commented file", NOWHERE},
@@ -35,6 +37,7 @@ static const struct verb verbs[] = {
     {"project", cmd_project, project_usage, "list, make, rename and delete projects", HERE},
     {"render", cmd_render, "render FILE [--partials DIR] < data.json",
 	"render a Mustache template with JSON data", NOWHERE},
+    {"restore", cmd_restore, "restore DIR", "put a backup into an empty state", HERE},
     {"seed", cmd_seed, "seed N [--pending TYPE]", NULL, HERE},
     {"submit", cmd_submit, submit_usage, "put files into the queue", ANYWHERE},
     {"stats", cmd_stats, "stats", "jobs by state and type, processors, what is stored", ANYWHERE},

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "core/clock.h"
 #include "core/org.h"
 #include "core/project.h"
+#include "core/str.h"
 
 struct cli cli;
 
@@ -31,17 +33,21 @@ const struct config *cli_config(void)
 	return &cfg;
 }
 
-/* stat of the database, or of the directory it will lie in. */
-static bool stat_state(const char *database, struct stat *st)
+/* stat of a path, or of the nearest directory that it will lie in. */
+static bool stat_nearest(const char *path, struct stat *st)
 {
-	const char *slash = strrchr(database, '/');
+	char at[PATH_MAX];
 
-	if (stat(database, st) == 0)
-		return true;
-	return stat(slash == database
-			? "/"
-			: arena_strndup(&cli.arena, database, (size_t)(slash - database)),
-		   st) == 0;
+	if (!str_fmt(at, sizeof at, "%s", path))
+		return false;
+	while (stat(at, st) != 0) {
+		char *slash = strrchr(at, '/');
+
+		if (!slash || !slash[1])
+			return false;
+		slash[slash == at] = '\0';
+	}
+	return true;
 }
 
 /* Who runs this, for the audit log; asked before we become somebody else. */
@@ -71,7 +77,7 @@ void cli_become_owner(void)
 	bool done;
 
 	caller();
-	if (geteuid() != 0 || !stat_state(cfg->database, &st) || st.st_uid == 0)
+	if (geteuid() != 0 || !stat_nearest(cfg->database, &st) || st.st_uid == 0)
 		return;
 	pw = getpwuid(st.st_uid);
 	done = pw ? initgroups(pw->pw_name, pw->pw_gid) == 0 && setgid(pw->pw_gid) == 0
@@ -80,6 +86,21 @@ void cli_become_owner(void)
 		cli_fail(EX_OSERR, "cannot become the owner of the state (uid %u): %s",
 		    (unsigned)st.st_uid, strerror(errno));
 	umask(007);
+}
+
+void cli_act_as_owner(const char *path)
+{
+	struct stat st;
+
+	caller();
+	if (getuid() != 0)
+		return;
+	if (seteuid(0) != 0 || setegid(0) != 0)
+		cli_fail(EX_OSERR, "cannot act as root: %s", strerror(errno));
+	if (!path || !stat_nearest(path, &st) || st.st_uid == 0)
+		return;
+	if (setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0)
+		cli_fail(EX_OSERR, "cannot act as the owner of \"%s\": %s", path, strerror(errno));
 }
 
 struct db *cli_db(void)

@@ -16,12 +16,11 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/copy.h"
 #include "cli/submit.h"
 #include "core/accept.h"
 #include "core/doorbell.h"
 #include "core/sniff.h"
-
-#define COPY_BYTES (1 << 20)
 
 /* A file that became no job, and why. */
 struct refusal {
@@ -71,33 +70,6 @@ static enum rc check_room(struct local *l, struct err *err)
 	return rc;
 }
 
-static enum rc copy_file(int from, int to, const char *path, struct err *err)
-{
-	char *block = NULL;
-	ssize_t got, put;
-
-	/* The kernel copies, or shares the blocks where the filesystem can; else by hand. */
-	while ((got = copy_file_range(from, NULL, to, NULL, 1 << 30, 0)) > 0)
-		;
-	if (got == 0)
-		return RC_OK;
-	block = arena_alloc(&cli.arena, COPY_BYTES);
-	while ((got = read(from, block, COPY_BYTES)) != 0) {
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return err_sys(err, "cannot read \"%.150s\"", path);
-		for (ssize_t done = 0; done < got; done += put) {
-			put = write(to, block + done, (size_t)(got - done));
-			if (put < 0 && errno != EINTR)
-				return err_sys(err, "cannot copy \"%.150s\"", path);
-			if (put < 0)
-				put = 0;
-		}
-	}
-	return RC_OK;
-}
-
 /* Copy the files among the parameters, as the type declares them. */
 static enum rc take_given(struct local *l, struct err *err)
 {
@@ -118,7 +90,7 @@ static enum rc take_given(struct local *l, struct err *err)
 			cli_fail(EX_NOINPUT, "cannot open \"%s\"", g->value);
 		rc = store_temp(&l->store, &fd, err);
 		if (rc == RC_OK)
-			rc = copy_file(l->given_fds[i], fd, g->value, err);
+			rc = copy_bytes(l->given_fds[i], fd, -1, NULL, g->value, err);
 		if (rc != RC_OK)
 			break;
 		l->given_fds[i] = fd;
@@ -140,7 +112,7 @@ static enum rc take_file(struct local *l, size_t i, struct err *err)
 
 	if (rc != RC_OK)
 		return rc;
-	rc = copy_file(l->s->fds[i], fd, path, err);
+	rc = copy_bytes(l->s->fds[i], fd, -1, NULL, path, err);
 	if (rc == RC_OK)
 		rc = accept_add(&l->accept, fd,
 		    &(struct accept_file){

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/stored.h"
+
 static enum rc check_statement(
     struct db *db, enum sql_id id, check_report *report, void *arg, int64_t *bad, struct err *err)
 {
@@ -23,49 +25,33 @@ static enum rc check_statement(
 	return rc == RC_DONE ? RC_OK : rc;
 }
 
-static void check_file(
-    struct store *st, const char *uuid, int64_t size, check_report *report, void *arg, int64_t *bad)
+struct walk {
+	struct store *st;
+	check_report *report;
+	void *arg;
+	int64_t *bad;
+};
+
+static enum rc check_file(void *arg, const struct stored *f, struct err *err)
 {
+	const struct walk *w = arg;
 	char text[96];
 	struct stat sb;
 	int fd;
 
-	if (store_read(st, uuid, &fd, NULL) != RC_OK) {
-		snprintf(text, sizeof text, "file %s is missing in the store", uuid);
+	(void)err;
+	if (store_read(w->st, f->uuid, &fd, NULL) != RC_OK) {
+		snprintf(text, sizeof text, "file %s is missing in the store", f->uuid);
 	} else {
-		bool same = fstat(fd, &sb) == 0 && sb.st_size == size;
+		bool same = fstat(fd, &sb) == 0 && sb.st_size == f->size_bytes;
 
 		close(fd);
 		if (same)
-			return;
-		snprintf(text, sizeof text, "file %s has another size in the store", uuid);
+			return RC_OK;
+		snprintf(text, sizeof text, "file %s has another size in the store", f->uuid);
 	}
-	report(arg, text);
-	++*bad;
-}
-
-static enum rc check_files(
-    struct db *db, struct store *st, check_report *report, void *arg, int64_t *bad, struct err *err)
-{
-	char last[UUID_SIZE] = "";
-	bool more = true;
-
-	while (more) {
-		struct db_cursor cur;
-		enum rc rc = db_query(db, &cur, SQL_CHECK_FILE_NAMES, DB_ARGS(DB_TEXT(last)), err);
-
-		if (rc != RC_OK)
-			return rc;
-		more = false;
-		while ((rc = db_next(&cur, err)) == RC_OK) {
-			snprintf(last, sizeof last, "%s", db_text(&cur, 0, NULL));
-			check_file(st, last, db_int(&cur, 1), report, arg, bad);
-			more = true;
-		}
-		db_finish(&cur);
-		if (rc != RC_DONE)
-			return rc;
-	}
+	w->report(w->arg, text);
+	++*w->bad;
 	return RC_OK;
 }
 
@@ -83,5 +69,5 @@ enum rc check_run(
 		if (rc != RC_OK)
 			return rc;
 	}
-	return st ? check_files(db, st, report, arg, bad, err) : RC_OK;
+	return st ? stored_files(db, check_file, &(struct walk){st, report, arg, bad}, err) : RC_OK;
 }

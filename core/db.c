@@ -12,6 +12,7 @@
 
 #include "core/db_engine.h"
 #include "core/log.h"
+#include "core/migrate.h"
 #include "core/str.h"
 
 static const struct {
@@ -63,7 +64,7 @@ static void watch_forks(void)
 	pthread_atfork(NULL, NULL, count_fork);
 }
 
-enum rc db_connect(const struct config *cfg, bool create, struct db **out, struct err *err)
+enum rc db_connect(const struct config *cfg, enum db_how how, struct db **out, struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = calloc(1, sizeof *db);
@@ -75,7 +76,7 @@ enum rc db_connect(const struct config *cfg, bool create, struct db **out, struc
 	db->engine = &db_engine_sqlite;
 	pthread_once(&once, watch_forks);
 	db->forks = forks;
-	rc = db->engine->open(cfg, create, &db->conn, err);
+	rc = db->engine->open(cfg, how, &db->conn, err);
 	if (rc != RC_OK) {
 		free(db);
 		return rc;
@@ -84,11 +85,12 @@ enum rc db_connect(const struct config *cfg, bool create, struct db **out, struc
 	return RC_OK;
 }
 
-enum rc db_open(const struct config *cfg, struct db **out, struct err *err)
+static enum rc open_current(
+    const struct config *cfg, enum db_how how, struct db **out, struct err *err)
 {
 	struct db *db;
 	int number = 0;
-	enum rc rc = db_connect(cfg, false, &db, err);
+	enum rc rc = db_connect(cfg, how, &db, err);
 
 	*out = NULL;
 	if (rc == RC_NOTFOUND)
@@ -111,6 +113,16 @@ enum rc db_open(const struct config *cfg, struct db **out, struct err *err)
 	}
 	*out = db;
 	return RC_OK;
+}
+
+enum rc db_open(const struct config *cfg, struct db **out, struct err *err)
+{
+	return open_current(cfg, DB_THERE, out, err);
+}
+
+enum rc db_open_copy(const char *path, struct db **out, struct err *err)
+{
+	return open_current(&(struct config){.database = path}, DB_ALONE, out, err);
 }
 
 void db_close(struct db *db)
@@ -507,6 +519,21 @@ enum rc db_checkpoint(struct db *db, struct err *err)
 {
 	check_idle(db, __FILE__, __LINE__);
 	return db->engine->checkpoint(db->conn, err);
+}
+
+enum rc db_copy(struct db *db, const char *path, db_copying *tell, void *arg, struct err *err)
+{
+	int number;
+	enum rc rc = db_begin_read(db, err);
+
+	if (rc != RC_OK)
+		return rc;
+	/* The first read is what the snapshot is of. */
+	rc = migrate_current(db, &number, err);
+	if (rc == RC_OK)
+		rc = db->engine->copy(db->conn, path, tell, arg, err);
+	db_rollback(db);
+	return rc;
 }
 
 const char *db_sql_name(enum sql_id id)

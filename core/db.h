@@ -138,6 +138,15 @@ int64_t db_lease_clock_ms(struct db *db);
  * transactions. RC_BUSY: readers kept part of the log. */
 enum rc db_checkpoint(struct db *db, struct err *err);
 
+/* A consistent copy of the database as a new file, while others go on writing. Told how far it is;
+ * false stops it (RC_DONE). Outside transactions. RC_LIMIT when the disk is full. What was written
+ * is not synced, and is left behind on failure. */
+typedef bool db_copying(void *arg, int64_t done, int64_t total);
+enum rc db_copy(struct db *db, const char *path, db_copying *tell, void *arg, struct err *err);
+
+/* Open such a copy, which nobody else may know of. It may lie on any filesystem. */
+enum rc db_open_copy(const char *path, struct db **out, struct err *err);
+
 /* Name, purpose and text of a statement for this engine, for the plan test and `dropmill sql`. */
 const char *db_sql_name(enum sql_id id);
 const char *db_sql_text(enum sql_id id);

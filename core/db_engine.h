@@ -15,13 +15,16 @@
 /* Which of its texts a statement is prepared from. */
 enum sql_dialect { SQL_FOR_SQLITE, SQL_FOR_POSTGRES, SQL_DIALECT_MAX };
 
+/* What is connected to: a database that is there; one that is made if need be; or a copy that
+ * nobody else knows of, for which no lock is needed, so it may lie anywhere. */
+enum db_how { DB_THERE, DB_MAKE, DB_ALONE };
+
 struct db_engine {
 	const char *name;
 	enum sql_dialect dialect;
 
-	/* Connect; create: make an empty database where there is none. RC_NOTFOUND: there is none.
-	 */
-	enum rc (*open)(const struct config *cfg, bool create, void **conn, struct err *err);
+	/* Connect. RC_NOTFOUND: there is no database. */
+	enum rc (*open)(const struct config *cfg, enum db_how how, void **conn, struct err *err);
 	/* No transaction is open and every statement is finalized. */
 	void (*close)(void *conn);
 
@@ -52,21 +55,21 @@ struct db_engine {
 	enum rc (*script)(void *conn, const char *text, struct err *err);
 	int64_t (*lease_clock_ms)(void *conn);
 	enum rc (*checkpoint)(void *conn, struct err *err);
+	/* See db_copy; within a read transaction that has read. */
+	enum rc (*copy)(void *conn, const char *path, db_copying *tell, void *arg, struct err *err);
 	/* A sync failed: what was written before may be lost, so nothing more may be done. */
 	bool (*broken)(void *conn);
 };
 
 extern const struct db_engine db_engine_sqlite;
 
-/* db_open without the check of the schema, and able to make the database. */
-enum rc db_connect(const struct config *cfg, bool create, struct db **out, struct err *err);
+/* db_open without the check of the schema. */
+enum rc db_connect(const struct config *cfg, enum db_how how, struct db **out, struct err *err);
 /* Run a migration's text in the open write transaction. */
 enum rc db_script(struct db *db, const char *text, struct err *err);
 enum sql_dialect db_dialect(const struct db *db);
 
 /* Number of the last migration the database has had; 0: none yet. */
 enum rc migrate_current(struct db *db, int *number, struct err *err);
-/* Number of the last migration this program knows. */
-int migrate_newest(void);
 
 #endif

@@ -84,7 +84,7 @@ enum rc sqlite_error(struct sqlite_conn *c, int code, const char *what, struct e
 
 static enum rc enter(struct sqlite_conn *c, const char *file, int line, struct err *err)
 {
-	enum rc rc = turnstile_enter(&c->turnstile, err);
+	enum rc rc = c->alone ? RC_OK : turnstile_enter(&c->turnstile, err);
 
 	if (rc != RC_OK)
 		return rc;
@@ -101,7 +101,8 @@ static void leave(struct sqlite_conn *c)
 
 	if (!c->inside)
 		return;
-	turnstile_leave(&c->turnstile);
+	if (!c->alone)
+		turnstile_leave(&c->turnstile);
 	c->inside = false;
 	if (held_us <= HELD_WARN_US || (c->warned_us && now_us - c->warned_us < WARN_EVERY_US))
 		return;
@@ -265,8 +266,12 @@ static enum rc set_up(struct sqlite_conn *c, const char *database, struct err *e
 
 	sqlite3_extended_result_codes(c->db, 1);
 	sqlite3_busy_timeout(c->db, BUSY_TIMEOUT_MS);
-	db_share_with_group(database);
+	if (!c->alone)
+		db_share_with_group(database);
 	rc = set_options(c, err);
+	/* Before the first read: then the log's index is in memory alone. */
+	if (rc == RC_OK && c->alone)
+		rc = ask(c, "PRAGMA locking_mode = exclusive", got, sizeof got, err);
 	if (rc == RC_OK)
 		rc = use_wal(c, err);
 	if (rc == RC_OK)
@@ -285,9 +290,10 @@ static enum rc set_up(struct sqlite_conn *c, const char *database, struct err *e
 	return rc;
 }
 
-static enum rc sq_open(const struct config *cfg, bool create, void **conn, struct err *err)
+static enum rc sq_open(const struct config *cfg, enum db_how how, void **conn, struct err *err)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
+	int flags =
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (how == DB_MAKE ? SQLITE_OPEN_CREATE : 0);
 	struct sqlite_conn *c;
 	struct stat st;
 	char path[4096];
@@ -298,15 +304,18 @@ static enum rc sq_open(const struct config *cfg, bool create, void **conn, struc
 	if (!str_fmt(path, sizeof path, "%s", cfg->database))
 		return err_set(err, RC_INVALID, "database path too long");
 	dir = dirname(path);
-	rc = db_refuse_network(dir, err);
+	rc = how == DB_ALONE ? RC_OK : db_refuse_network(dir, err);
 	if (rc != RC_OK)
 		return rc;
-	if (!create && stat(cfg->database, &st) < 0 && errno == ENOENT)
+	if (how != DB_MAKE && stat(cfg->database, &st) < 0 && errno == ENOENT)
 		return err_set(err, RC_NOTFOUND, "no database '%s'", cfg->database);
 	c = calloc(1, sizeof *c);
 	if (!c)
 		return err_sys(err, "cannot open the database");
-	rc = turnstile_open(&c->turnstile, cfg->database, err);
+	c->alone = how == DB_ALONE;
+	c->turnstile = (struct turnstile){-1, -1};
+	if (!c->alone)
+		rc = turnstile_open(&c->turnstile, cfg->database, err);
 	if (rc != RC_OK) {
 		free(c);
 		return rc;
@@ -501,5 +510,6 @@ const struct db_engine db_engine_sqlite = {
     .script = sq_script,
     .lease_clock_ms = sq_lease_clock_ms,
     .checkpoint = sq_checkpoint,
+    .copy = sq_copy,
     .broken = sq_broken,
 };

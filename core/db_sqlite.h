@@ -21,6 +21,7 @@ struct sqlite_conn {
 	int64_t wal_pages;     /* length of the log after the last commit, as the hook was told */
 	int64_t wal_next_push; /* length at which readers are waited for again */
 	bool inside, broken;
+	bool alone;   /* a copy: there is no lock */
 	bool wal_new; /* set by the hook: this commit wrote */
 };
 
@@ -42,6 +43,9 @@ void sqlite_log_begin(struct sqlite_conn *c);
 void sqlite_log_forget(struct sqlite_conn *c);
 /* The log to the disk; SQLite's code. */
 int sqlite_log_sync(struct sqlite_conn *c);
+
+/* A copy of the database (core/db_sqlite_copy.c), see core/db_engine.h. */
+enum rc sq_copy(void *conn, const char *path, db_copying *tell, void *arg, struct err *err);
 
 /* The statement functions of the engine's table, see core/db_engine.h. */
 enum rc sq_prepare(void *conn, const char *text, void **out, struct err *err);

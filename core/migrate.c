@@ -95,7 +95,7 @@ enum rc migrate_run(const struct config *cfg, int *applied, struct err *err)
 	enum rc rc;
 
 	*applied = 0;
-	rc = db_connect(cfg, true, &db, err);
+	rc = db_connect(cfg, DB_MAKE, &db, err);
 	if (rc != RC_OK)
 		return rc;
 	while (rc == RC_OK && done) {

@@ -18,6 +18,9 @@ struct migration {
 extern const struct migration migrations[];
 extern const size_t migrations_count;
 
+/* Number of the last migration this program knows. */
+int migrate_newest(void);
+
 /* Create the database if need be and apply what is missing, each file in one transaction with its
  * number; *applied counts them. A database newer than the program is refused (RC_INVALID). */
 enum rc migrate_run(const struct config *cfg, int *applied, struct err *err);

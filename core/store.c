@@ -179,7 +179,7 @@ enum rc store_link(struct store *st, int fd, const char uuid[static UUID_SIZE], 
 	rc = link_fd(st, fd, store_name(uuid, name), err);
 	if (rc != RC_OK)
 		return rc;
-	if (fdatasync(fd) < 0) {
+	if (!st->at_once && fdatasync(fd) < 0) {
 		rc = err_sys(err, "cannot sync a new file");
 		store_remove(st, uuid);
 		return rc;
@@ -213,6 +213,8 @@ enum rc store_sync(struct store *st, struct err *err)
 {
 	enum rc rc = RC_OK;
 
+	if (st->at_once && syncfs(st->root) < 0)
+		return err_sys(err, "cannot sync the store");
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t bit = UINT64_C(1) << i % 64;
 		char name[3];

@@ -27,6 +27,8 @@ struct store {
 	gid_t group; /* group that may read files: the one that runs jobs; (gid_t)-1: leave alone */
 	uint64_t touched[4]; /* a bit for each subdirectory that store_sync has yet to sync */
 	bool root_touched;
+	bool at_once; /* of very many files nobody waits for one: store_sync does it all at the end
+		       */
 };
 
 /* Open (making directories that are missing). Pair with store_close. */

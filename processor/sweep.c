@@ -17,6 +17,7 @@
 #include "core/idempotency.h"
 #include "core/log.h"
 #include "core/session.h"
+#include "core/stored.h"
 #include "core/str.h"
 #include "processor/supervisor.h"
 
@@ -82,18 +83,6 @@ static DIR *open_bucket(const struct supervisor *sv, int bucket)
 	return dir;
 }
 
-/* RC_NOTFOUND: no row names it. */
-static enum rc has_row(struct supervisor *sv, const char *uuid, bool log, struct err *err)
-{
-	struct db_cursor cur;
-	enum rc rc = db_one(
-	    sv->db, &cur, log ? SQL_JOB_EXISTS : SQL_FILE_EXISTS, DB_ARGS(DB_TEXT(uuid)), err);
-
-	if (!rc)
-		db_finish(&cur);
-	return rc;
-}
-
 static void sweep_entry(struct supervisor *sv, const char *name)
 {
 	bool log = walk.bucket >= 256;
@@ -103,7 +92,8 @@ static void sweep_entry(struct supervisor *sv, const char *name)
 
 	if (!(log ? store_log_owner(name, owner) : uuid_valid(name)) ||
 	    fstatat(dirfd(walk.dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !is_old(sv, &st.st_ctim) || has_row(sv, log ? owner : name, log, &err) != RC_NOTFOUND)
+	    !is_old(sv, &st.st_ctim) ||
+	    stored_known(sv->db, log ? owner : name, log, &err) != RC_NOTFOUND)
 		return;
 	if (unlinkat(dirfd(walk.dir), name, 0) == 0)
 		log_info("swept a file of the store without a row name=%s", name);

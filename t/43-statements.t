@@ -26,7 +26,8 @@ need_not('the sweep, by age alone; nothing is read', 'IDEMPOTENCY_SWEEP SESSION_
 need_not('says that something changed, never what', 'PROJECT_BUMP_ALL');
 need_not('the operator: all organisations', 'ORG_LIST ORG_NAMED USER_LIST_ALL AUDIT_DOWN JOBTYPE_WAITING USER_OTHER_OPERATORS USER_OPERATOR_SEEN');
 need_not('org 0 means any, which only the operator asks for', 'USER_NAMED');
-need_not('the doctor, on the host', 'CHECK_COUNTERS CHECK_LANES CHECK_JOBS CHECK_HISTORY CHECK_FILES CHECK_STORED CHECK_SEARCH CHECK_FILE_NAMES');
+need_not('the doctor, on the host', 'CHECK_COUNTERS CHECK_LANES CHECK_JOBS CHECK_HISTORY CHECK_FILES CHECK_STORED CHECK_SEARCH');
+need_not('a backup, on the host: all there is, and what is to be forgotten in the copy', 'STORED_FILES STORED_LOGS SESSION_FORGET LINK_FORGET');
 need_not('the sweep of the store: whether a file there has an owner', 'JOB_EXISTS FILE_EXISTS');
 need_not('figures of the site', 'COUNTER_SITE');
 need_not('the seeder: the highest id', 'SEED_LAST');
