@@ -252,17 +252,25 @@
 	}, true);
 
 	// ---- a job in a dialog -----------------------------------------------------------------------
-	// A row's link to the details fills it, by htmx; while it is open it is made anew whenever the list is.
-	// Closed, the focus is back at the link, or at the list if its row has gone.
+	// A row's link to the details fills it; while it is open it is made anew whenever the list is. What there
+	// is to say of it stands here once, not in every row. Closed, the focus is back at the link, or at the list if its row has gone.
 	const peek = byId('peek');
 	let peeked = null; // the link's id
+	const look = (link, source, swap) => htmx.ajax('GET', `${link.getAttribute('href')}/detail`, { source, target: '#peek-job', swap });
+	document.addEventListener('click', (event) => {
+		const link = peek && event.target.closest?.('a.look');
+		if (link && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)) {
+			event.preventDefault();
+			look(link, link, 'innerHTML');
+		}
+	});
 	const peeks = (ctx) => peek && (ctx.sourceElement.matches('a.look') || ctx.sourceElement === byId('peek-job'));
 	document.addEventListener('htmx:after:swap', (event) => {
 		const { ctx } = event.detail;
 		if (peek?.open && ctx.sourceElement.id === 'jobs') {
 			const link = byId(peeked);
 			if (link)
-				htmx.ajax('GET', link.getAttribute('data-hx-get'), { source: byId('peek-job'), target: '#peek-job', swap: 'innerMorph' });
+				look(link, byId('peek-job'), 'innerMorph');
 		} else if (peeks(ctx) && !peek.open) {
 			if (!ctx.sourceElement.matches('a.look') || !byId('peek-job').firstElementChild)
 				return; // closed while it was made anew

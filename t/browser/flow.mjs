@@ -337,9 +337,10 @@ await page.context().close();
 
 // ---- the stack restarts under an open page ------------------------------------------------------------------
 const tab = await open('/', {}, [/ERR_CONNECTION|ERR_EMPTY|ERR_INCOMPLETE|ERR_FAILED|Failed to fetch|status of 50[0234]/]);
-console.log('restart');
+console.log('stop');
 ok(await until(() => tab.locator('#offline').isVisible(), 60), 'an open page sees the server go');
 is(await tab.locator('#offline').innerText(), 'The server does not answer. This page keeps trying.', 'and says so');
+console.log('start'); // not before: it may take less than the page takes to ask again
 ok(await until(async () => /is back/.test(await tab.locator('#offline').textContent()), 90), 'it sees it come back, and says that too');
 ok(await until(() => tab.locator('#offline').isHidden(), 10), 'for a while');
 await upload('after the restart.txt', 'x\n');

@@ -1,7 +1,7 @@
 # The pages in Chromium over a whole stack of the test's own: run('flow') passes on the TAP of
 # t/browser/flow.mjs as tests of the calling program, then sees that the stack stops without a rest.
-# Screenshots are left in build/screenshots. A program that prints "restart" has the stack stopped and started
-# again, on the same address; DROPMILL and DROPMILL_CONFIG let it run `dropmill`. Nobody signs in unless the
+# Screenshots are left in build/screenshots. A program that prints "stop" has the stack stopped, and by "start" started
+# again on the same address; DROPMILL and DROPMILL_CONFIG let it run `dropmill`. Nobody signs in unless the
 # configuration says otherwise: run('identity', config => { auth => 'password' }).
 package Dropmill::Browser;
 use strict;
@@ -125,11 +125,8 @@ sub run {
 	while (my $line = <$out>) {
 		chomp $line;
 		if ($line =~ /^(not )?ok \d+ - (.*)/) { $n++; ok(!$1, $2) or $failed = 1 }
-		elsif ($line eq 'restart') {
-			my $port = $stack->port;
-			is_deeply([ $stack->stop ], [], 'the stack stops');
-			$stack = Dropmill::Stack->start(@how, port => $port);
-		}
+		elsif ($line eq 'stop') { is_deeply([ $stack->stop ], [], 'the stack stops') }
+		elsif ($line eq 'start') { $stack = Dropmill::Stack->start(@how, port => $stack->port) }
 		elsif ($line =~ /^1\.\.(\d+)/) { $plan = $1 }
 		else { diag($line) }
 	}
