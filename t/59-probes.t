@@ -155,7 +155,8 @@ sub probes {
 sub bombs {
 	my ($t) = @_;
 	return (
-		'fork-bomb' => [ qr/^stopped after 2 s|held/, "b() { b | b & }; b; sleep 605.$t->{tag}" ],
+		# Its processes run into their number, or all of them together into the memory the job may have.
+		'fork-bomb' => [ qr/^stopped after 2 s|held|^killed: used more than 64 MB/, "b() { b | b & }; b; sleep 605.$t->{tag}" ],
 		'memory-bomb' => [ qr/^killed: used more than 64 MB|signal|exit code/,
 			'exec perl -e \'push @a, "x" x 10000000 while 1\'' ],
 		'memory-in-files' => [ qr/held|^killed: used more than 64 MB/, 'dd if=/dev/zero of=/dev/shm/x bs=1M 2>/dev/null; echo held' ],
