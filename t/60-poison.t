@@ -16,7 +16,8 @@ my $p = Dropmill::Processor->new($> == 0 ? (user => 'nobody') : (), config => { 
 $p->type('killer', "echo '1% running'\nsleep 60\n", attempts => 10);
 $p->type('aborts', 'kill -ABRT $$', attempts => 3);
 $p->type('eats', "exec perl -e '\$x .= \"x\" x 1_000_000 while 1'\n", memory => '48M', timeout => '20s', attempts => 3);
-$p->type('forks', "f() { f & f & wait; }\nf 2>/dev/null\n", memory => '64M', timeout => '3s', attempts => 2);
+# Where its processes cannot fork any more they end, and so at last all of them, well or not.
+$p->type('forks', "f() { f & f & wait; }\nf 2>/dev/null\nexit 1\n", memory => '64M', timeout => '3s', attempts => 2);
 $p->type('good', "echo fine\n");
 my $pid = $p->start;
 for my $kind (@kinds) {
@@ -47,7 +48,8 @@ is_deeply(\@slow, [], 'none of them had to wait half a minute');
 is($p->sql("SELECT COUNT(*) FROM jobs WHERE job_type = 'killer' AND status = 'failed' AND error LIKE 'quarantined: %' AND attempt = 3"),
 	$each, 'what took its runner down is quarantined after three');
 is($p->sql("SELECT COUNT(*) FROM jobs WHERE job_type <> 'good' AND status = 'failed' AND error <> ''"), $each * @kinds,
-	'the others have failed with a reason');
+	'the others have failed with a reason')
+	or diag $p->sql("SELECT job_type, status, attempt, error, result FROM jobs WHERE job_type <> 'good'");
 note $p->sql("SELECT DISTINCT job_type || ': ' || error FROM jobs WHERE job_type <> 'good'");
 ok(alive($pid), 'the processor lives');
 is($p->sql('SELECT COALESCE(SUM(running), 0) + COALESCE(SUM(pending), 0) FROM lanes'), 0, 'nothing is left in the lanes');
