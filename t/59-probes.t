@@ -47,8 +47,7 @@ sub targets {
 		die $!;
 	}
 	# It must be the sleeper, and of that user, before anybody looks at it.
-	wait_until(5, sub { (grep { $_ == $t{victim} } with_text("600.$t{tag}"))
-		&& (stat "/proc/$t{victim}")[4] != ($> ? -1 : 0) });
+	wait_until(5, sub { (readlink("/proc/$t{victim}/exe") // '') =~ m{/sleep$} && (stat "/proc/$t{victim}")[4] != ($> ? -1 : 0) });
 	open my $maps, '<', "/proc/$t{victim}/maps" or die $!;
 	($t{address}) = <$maps> =~ /^([0-9a-f]+)/;
 	# Another job that runs, with something to hide.
@@ -156,7 +155,7 @@ sub bombs {
 	my ($t) = @_;
 	return (
 		# Its processes run into their number, or all of them together into the memory the job may have.
-		'fork-bomb' => [ qr/^stopped after 2 s|held|^killed: used more than 64 MB/, "b() { b | b & }; b; sleep 605.$t->{tag}" ],
+		'fork-bomb' => [ qr/^stopped after 2 s|held|^killed: used more than 64 MB|Cannot fork/, "b() { b | b & }; b; sleep 605.$t->{tag}" ],
 		'memory-bomb' => [ qr/^killed: used more than 64 MB|signal|exit code/,
 			'exec perl -e \'push @a, "x" x 10000000 while 1\'' ],
 		'memory-in-files' => [ qr/held|^killed: used more than 64 MB/, 'dd if=/dev/zero of=/dev/shm/x bs=1M 2>/dev/null; echo held' ],

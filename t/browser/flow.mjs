@@ -44,7 +44,8 @@ ok(await until(async () => {
 	return await row(page, 'long.bin').count() && await state(page, 'long.bin') === 'Completed';
 }, 30), 'a long job completes');
 ok(progress.size >= 2, 'its progress moved meanwhile', [...progress]);
-const seen = await page.evaluate(() => [...window.seen['long.bin']]);
+let seen = [];
+await until(async () => (seen = await page.evaluate(() => [...window.seen['long.bin']])).at(-1) === 'Completed', 5);
 ok(/^(Pending )?Processing Completed$/.test(seen.join(' ')), 'the states came in order', seen);
 ok(await page.locator('#sending').isHidden(), 'the list of uploads has gone');
 
