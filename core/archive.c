@@ -27,10 +27,7 @@ static enum rc ask(struct db *db, const struct job *job, struct err *err)
 	rc = db_exec(db, SQL_ARCHIVE_ASK,
 	    DB_ARGS(DB_INT(job->id), DB_INT(job->org_id), DB_INT(now), DB_INT(now - AGAIN_MS)),
 	    err);
-	if (rc == RC_OK)
-		return db_commit(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end(db, rc, err);
 }
 
 /* The row as it is; RC_NOTFOUND. */
@@ -120,10 +117,7 @@ enum rc archive_take(
 	if (rc != RC_OK)
 		return rc;
 	rc = take(db, lease_ms, a, out, err);
-	if (rc == RC_OK)
-		return db_commit(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end(db, rc, err);
 }
 
 /* One statement that names job and token, in a transaction of its own. */
@@ -137,10 +131,7 @@ static enum rc write_row(
 	rc = db_exec(db, id, args, n, err);
 	if (rc == RC_OK && db_changes(db) == 0)
 		rc = err_set(err, RC_NOTFOUND, "nobody wants this archive any more");
-	if (rc == RC_OK)
-		return db_commit(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end(db, rc, err);
 }
 
 enum rc archive_renew(
@@ -176,10 +167,7 @@ enum rc archive_done(
 			DB_TEXT(file->content_type), DB_TEXT(file->sha256), DB_INT(clock_wall_ms()),
 			DB_NULL),
 		    err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end_durable(db, rc, err);
 }
 
 enum rc archive_expire(
@@ -195,9 +183,7 @@ enum rc archive_expire(
 		return rc;
 	for (size_t i = 0; i < *n && rc == RC_OK; i++)
 		rc = db_exec(db, SQL_ARCHIVE_DROP, DB_ARGS(DB_INT((*gone)[i].id)), err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	*n = 0;
-	return rc;
+	if (rc != RC_OK)
+		*n = 0;
+	return db_end_durable(db, rc, err);
 }

@@ -47,10 +47,7 @@ enum rc audit_commit(struct db *db, const struct scope *sc, int64_t org_id, cons
 	about.org_id = org_id;
 	if (rc == RC_OK)
 		rc = audit_add(db, &about, action, object, detail, err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end_durable(db, rc, err);
 }
 
 enum rc audit_note(struct db *db, const struct scope *sc, const char *action, const char *object,
@@ -60,10 +57,7 @@ enum rc audit_note(struct db *db, const struct scope *sc, const char *action, co
 
 	if (rc == RC_OK)
 		rc = audit_add(db, sc, action, object, detail, err);
-	if (rc == RC_OK)
-		return db_commit(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end(db, rc, err);
 }
 
 static void read_row(const struct db_cursor *cur, struct arena *a, struct audit_row *row)

@@ -308,12 +308,22 @@ void db_rollback(struct db *db)
 	db->engine->rollback(db->conn);
 }
 
-enum rc db_end(struct db *db, enum rc rc, struct err *err)
+static enum rc end(struct db *db, bool durable, enum rc rc, struct err *err)
 {
 	if (rc == RC_OK)
-		return db_commit(db, err);
+		return commit(db, durable, err);
 	db_rollback(db);
 	return rc;
+}
+
+enum rc db_end(struct db *db, enum rc rc, struct err *err)
+{
+	return end(db, false, rc, err);
+}
+
+enum rc db_end_durable(struct db *db, enum rc rc, struct err *err)
+{
+	return end(db, true, rc, err);
 }
 
 void *db_sums(struct db *db, const struct db_sums *kind)

@@ -75,8 +75,10 @@ enum rc db_begin_at(struct db *db, const char *file, int line, struct err *err);
  * of theirs is; after the rollback of one, only rollback is left. */
 #define db_begin_joint(db, err) db_begin_joint_at((db), __FILE__, __LINE__, (err))
 enum rc db_begin_joint_at(struct db *db, const char *file, int line, struct err *err);
-/* Its end by what came of it: commit if rc is RC_OK, else roll back. Returns what came of that. */
+/* The end of a transaction by what came of it: commit if rc is RC_OK, else roll back. Returns what
+ * came of that. */
 enum rc db_end(struct db *db, enum rc rc, struct err *err);
+enum rc db_end_durable(struct db *db, enum rc rc, struct err *err);
 /* One snapshot for several queries. */
 #define db_begin_read(db, err) db_begin_read_at((db), __FILE__, __LINE__, (err))
 enum rc db_begin_read_at(struct db *db, const char *file, int line, struct err *err);

@@ -84,10 +84,7 @@ void identity_seen(struct db *db, const struct identity *id)
 					  DB_ARGS(DB_INT(id->session_id), DB_INT(now)), &err)
 				    : db_exec(db, SQL_TOKEN_USED,
 					  DB_ARGS(DB_INT(id->token_id), DB_INT(now)), &err);
-	if (rc == RC_OK)
-		rc = db_commit(db, &err);
-	else
-		db_rollback(db);
+	rc = db_end(db, rc, &err);
 	if (rc != RC_OK)
 		log_warn("cannot note that a session is used: %s", err.text);
 }

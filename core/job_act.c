@@ -157,10 +157,7 @@ enum rc job_act(struct db *db, const struct scope *sc, int64_t id, enum job_acti
 	rc = job_act_within(db, sc, id, action, reason, err);
 	if (rc == RC_OK)
 		rc = job_note(db, sc, id, job_action_name(action), reason, err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end_durable(db, rc, err);
 }
 
 /* Of a job that nobody is to see any more: everything but its row. A lease it has is still counted
@@ -251,10 +248,7 @@ enum rc job_delete(struct db *db, const struct scope *sc, int64_t id, struct are
 	rc = delete_in(db, sc, id, a, gone, err);
 	if (rc == RC_OK)
 		rc = job_note(db, sc, id, "delete", NULL, err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end_durable(db, rc, err);
 }
 
 enum rc job_remove(struct db *db, const struct scope *sc, int64_t id, const char *reason,
@@ -267,10 +261,7 @@ enum rc job_remove(struct db *db, const struct scope *sc, int64_t id, const char
 	rc = job_remove_in(db, sc, id, reason, a, gone, err);
 	if (rc == RC_OK)
 		rc = job_note(db, sc, id, "remove", reason, err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end_durable(db, rc, err);
 }
 
 void job_unlink(struct store *st, const struct job_gone *gone)

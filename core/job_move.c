@@ -198,10 +198,7 @@ enum rc job_move(
 	rc = move(db, sc, id, m, &a, &moved, err);
 	if (rc == RC_OK && moved)
 		rc = job_note(db, sc, id, job_status_name(m->status), m->reason, err);
-	if (rc == RC_OK)
-		rc = moved ? db_commit_durable(db, err) : db_commit(db, err);
-	else
-		db_rollback(db);
+	rc = moved ? db_end_durable(db, rc, err) : db_end(db, rc, err);
 	arena_release(&a);
 	return rc;
 }

@@ -135,10 +135,7 @@ static enum rc note_failure(
 	tried.via = "password";
 	if (rc == RC_OK)
 		rc = audit_add(db, &tried, "session.refused", name, NULL, err);
-	if (rc == RC_OK)
-		return db_commit(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end(db, rc, err);
 }
 
 static enum rc forgive(struct db *db, const struct keys *k, struct err *err)
@@ -147,10 +144,7 @@ static enum rc forgive(struct db *db, const struct keys *k, struct err *err)
 
 	if (rc == RC_OK)
 		rc = db_exec(db, SQL_LOGIN_FORGIVE, DB_ARGS(DB_TEXT(k->text[KEY_PAIR])), err);
-	if (rc == RC_OK)
-		return db_commit(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end(db, rc, err);
 }
 
 /* What the name's password is compared with; hash NULL: nobody's, or nobody may sign in by it. */

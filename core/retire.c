@@ -96,9 +96,7 @@ enum rc retire_take(
 		files += gone[*n].n;
 		*n += rc == RC_OK;
 	}
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	*n = 0;
-	return rc;
+	if (rc != RC_OK)
+		*n = 0;
+	return db_end_durable(db, rc, err);
 }

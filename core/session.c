@@ -88,10 +88,7 @@ enum rc session_begin(struct db *db, const struct config *cfg, const struct scop
 	if (rc != RC_OK)
 		return rc;
 	rc = insert_session(db, cfg, sc, by_link, agent, before, cookie, err);
-	if (rc == RC_OK)
-		return db_commit_durable(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end_durable(db, rc, err);
 }
 
 enum rc session_end(
@@ -208,10 +205,7 @@ enum rc link_use(struct db *db, const struct config *cfg, const char *secret,
 		who.scope.request = from->request;
 		rc = insert_session(db, cfg, &who.scope, true, agent, before, cookie, err);
 	}
-	if (rc == RC_OK)
-		rc = db_commit_durable(db, err);
-	else
-		db_rollback(db);
+	rc = db_end_durable(db, rc, err);
 	arena_release(&a);
 	return rc;
 }
@@ -228,8 +222,5 @@ enum rc session_sweep(struct db *db, struct err *err)
 		rc = db_exec(db, SQL_LINK_SWEEP, DB_ARGS(DB_INT(now)), err);
 	if (rc == RC_OK)
 		rc = db_exec(db, SQL_LOGIN_SWEEP, DB_ARGS(DB_INT(now - 24 * HOUR_MS)), err);
-	if (rc == RC_OK)
-		return db_commit(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end(db, rc, err);
 }

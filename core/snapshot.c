@@ -119,10 +119,7 @@ enum rc snapshot_rest(struct db *copy, struct err *err)
 		rc = db_exec(copy, SQL_SESSION_FORGET, DB_NO_ARGS, err);
 	if (rc == RC_OK)
 		rc = db_exec(copy, SQL_LINK_FORGET, DB_NO_ARGS, err);
-	if (rc == RC_OK)
-		return db_commit(copy, err);
-	db_rollback(copy);
-	return rc;
+	return db_end(copy, rc, err);
 }
 
 /* ---- files that are gone ---- */
@@ -141,10 +138,7 @@ static enum rc drop_archive(struct db *db, int64_t id, struct err *err)
 
 	if (rc == RC_OK)
 		rc = db_exec(db, SQL_ARCHIVE_DROP, DB_ARGS(DB_INT(id)), err);
-	if (rc == RC_OK)
-		return db_commit(db, err);
-	db_rollback(db);
-	return rc;
+	return db_end(db, rc, err);
 }
 
 /* Not every state may become removed at once. */

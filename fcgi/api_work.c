@@ -149,10 +149,7 @@ static enum rc take(struct app *app, struct request *r, const struct claim_ask *
 	for (size_t i = 0; i < *n && rc == RC_OK; i++)
 		rc = audit_add(app->db, &r->scope, "work.claim",
 		    arena_printf(r->arena, "job %lld", (long long)(*claims)[i].job.id), NULL, err);
-	if (rc == RC_OK)
-		return db_commit(app->db, err);
-	db_rollback(app->db);
-	return rc;
+	return db_end(app->db, rc, err);
 }
 
 enum rc api_work_claim(struct app *app, struct request *r, struct response *resp, struct err *err)
@@ -232,10 +229,7 @@ static enum rc renew(struct app *app, struct request *r, struct response *resp,
 	rc = claim_renew(app->db, job.id, token, lease_ms(r), err);
 	if (rc == RC_OK && news)
 		rc = claim_progress(app->db, job.id, token, news, err);
-	if (rc == RC_OK)
-		rc = db_commit(app->db, err);
-	else
-		db_rollback(app->db);
+	rc = db_end(app->db, rc, err);
 	if (rc == RC_NOTFOUND)
 		return lost(app, &job, token, resp, err);
 	return rc == RC_OK ? answer_state(app, r, resp, &job, token, err) : rc;
@@ -282,10 +276,7 @@ static enum rc end_in(struct app *app, struct request *r, const struct job *job,
 		rc = audit_add(app->db, &sc,
 		    end->action == JOB_COMPLETE ? "work.complete" : "work.fail",
 		    arena_printf(r->arena, "job %lld", (long long)job->id), NULL, err);
-	if (rc == RC_OK)
-		return db_commit_durable(app->db, err);
-	db_rollback(app->db);
-	return rc;
+	return db_end_durable(app->db, rc, err);
 }
 
 static enum rc end_job(struct app *app, struct request *r, struct response *resp, struct job *job,

@@ -217,11 +217,7 @@ static enum rc write_batch(struct supervisor *sv, struct batch *b, struct err *e
 	rc = db_begin(sv->db, err);
 	if (!rc)
 		rc = write_all(sv, b, err);
-	if (!rc)
-		rc = db_commit(sv->db, err);
-	if (rc)
-		db_rollback(sv->db);
-	return rc;
+	return db_end(sv->db, rc, err);
 }
 
 /* ---- what follows from it ---- */

@@ -15,11 +15,7 @@ static enum rc publish(struct supervisor *sv, struct jobtypes *types, struct err
 
 	if (!rc)
 		rc = jobtype_publish(sv->db, types, err);
-	if (!rc)
-		rc = db_commit(sv->db, err);
-	if (rc)
-		db_rollback(sv->db);
-	return rc;
+	return db_end(sv->db, rc, err);
 }
 
 enum rc types_reload(struct supervisor *sv, struct err *err)
