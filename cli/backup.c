@@ -66,6 +66,14 @@ static void complain(const char *text)
 
 /* ---- one file ---- */
 
+/* Name what is in the backup. */
+static void list(const char *hex, const char *name, int64_t bytes)
+{
+	sums_write(b.sums, hex, name);
+	b.manifest.files++;
+	b.manifest.bytes += bytes;
+}
+
 /* Put what is open for reading into the backup under that name, at most as long as it is now, and
  * into the list. */
 static enum rc take(int from, const char *name, mode_t mode, char hex[static 65], struct err *err)
@@ -86,9 +94,7 @@ static enum rc take(int from, const char *name, mode_t mode, char hex[static 65]
 		rc = err_sys(err, "cannot write \"%.150s\"", name);
 	if (rc != RC_OK)
 		return rc;
-	sums_write(b.sums, hex, name);
-	b.manifest.files++;
-	b.manifest.bytes += st.st_size;
+	list(hex, name, st.st_size);
 	return RC_OK;
 }
 
@@ -232,9 +238,7 @@ static enum rc close_database(struct err *err)
 		close(fd);
 	if (rc != RC_OK)
 		return rc;
-	sums_write(b.sums, hex, ITEM_DATABASE);
-	b.manifest.files++;
-	b.manifest.bytes += st.st_size;
+	list(hex, ITEM_DATABASE, st.st_size);
 	return RC_OK;
 }
 

@@ -138,16 +138,24 @@ int copy_dir(int dir, const char *path, bool make, mode_t mode)
 	return fd;
 }
 
-int copy_open(int dir, const char *path)
+/* The last name of a path, by openat with these flags; make: with the directories it needs. */
+static int open_last(int dir, const char *path, int flags, mode_t mode, bool make, mode_t dir_mode)
 {
 	const char *name;
-	struct stat st;
-	int above = enter_all(dir, path, false, 0, &name), fd;
+	int above = enter_all(dir, path, make, dir_mode, &name), fd;
 
 	if (above < 0)
 		return -1;
-	fd = openat(above, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = openat(above, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
 	close(above);
+	return fd;
+}
+
+int copy_open(int dir, const char *path)
+{
+	struct stat st;
+	int fd = open_last(dir, path, O_RDONLY | O_NONBLOCK, 0, false, 0);
+
 	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
 		close(fd);
 		errno = EINVAL;
@@ -158,14 +166,7 @@ int copy_open(int dir, const char *path)
 
 int copy_create(int dir, const char *path, mode_t mode, mode_t dir_mode)
 {
-	const char *name;
-	int above = enter_all(dir, path, true, dir_mode, &name), fd;
-
-	if (above < 0)
-		return -1;
-	fd = openat(above, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-	close(above);
-	return fd;
+	return open_last(dir, path, O_RDWR | O_CREAT | O_EXCL, mode, true, dir_mode);
 }
 
 /* ---- all below ---- */

@@ -1,7 +1,6 @@
 /*
  * The gate and admission, which is its first half.
  */
-#include "core/token.h"
 #include "fcgi/gate.h"
 
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "core/log.h"
 #include "core/quota.h"
 #include "core/str.h"
+#include "core/token.h"
 #include "fcgi/body.h"
 #include "fcgi/identify.h"
 #include "fcgi/route.h"

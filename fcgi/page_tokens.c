@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "core/token.h"
 #include "core/str.h"
+#include "core/token.h"
 #include "fcgi/account.h"
 #include "fcgi/once.h"
 #include "fcgi/pages.h"
@@ -14,7 +14,8 @@
 
 #define DAY_MS INT64_C(86400000)
 
-static struct view *token_view(struct arena *a, const struct token_info *t)
+/* What is known of one from the beginning: all but the token itself. */
+static struct view *made_view(struct arena *a, const struct token_info *t)
 {
 	struct view *v = view_obj(a);
 	char iso[CLOCK_ISO_SIZE];
@@ -22,8 +23,16 @@ static struct view *token_view(struct arena *a, const struct token_info *t)
 	view_int(v, "id", t->id);
 	view_ref(v, "name", t->name);
 	view_ref(v, "scopes", scopes_text(t->scopes, a));
-	view_str(v, "created_at", clock_iso(t->created_at, iso));
 	view_str(v, "expires_at", t->expires_at ? clock_iso(t->expires_at, iso) : NULL);
+	return v;
+}
+
+static struct view *token_view(struct arena *a, const struct token_info *t)
+{
+	struct view *v = made_view(a, t);
+	char iso[CLOCK_ISO_SIZE];
+
+	view_str(v, "created_at", clock_iso(t->created_at, iso));
 	view_str(v, "used_at", t->used_at ? clock_iso(t->used_at, iso) : NULL);
 	view_bool(v, "is_expired", t->expires_at && t->expires_at <= clock_wall_ms());
 	return v;
@@ -69,19 +78,6 @@ static enum rc create(struct app *app, struct request *r, struct token_info *t,
 	*field = "name";
 	rc = user_find(app->db, r->scope.org_id, r->scope.user_name, r->arena, &user, err);
 	return rc == RC_OK ? token_create(app->db, &r->scope, &user, t, token, err) : rc;
-}
-
-/* All but the token itself. */
-static struct view *made_view(struct arena *a, const struct token_info *t)
-{
-	struct view *v = view_obj(a);
-	char iso[CLOCK_ISO_SIZE];
-
-	view_int(v, "id", t->id);
-	view_ref(v, "name", t->name);
-	view_ref(v, "scopes", scopes_text(t->scopes, a));
-	view_str(v, "expires_at", t->expires_at ? clock_iso(t->expires_at, iso) : NULL);
-	return v;
 }
 
 static enum rc refuse_again(struct response *resp, const struct once *o, struct err *err)
