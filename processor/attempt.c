@@ -42,25 +42,50 @@ static void end_as(struct attempt *at, enum run_cause cause, const char *text)
 	at->ended = true;
 }
 
-/* Directories and files of the attempt; the runner inherits lock, log and work. */
-static enum rc prepare(struct attempt *at, struct host *h, struct launch *l, struct err *err)
+static enum rc make_workdir(
+    struct attempt *at, struct host *h, struct attempt *before, int *lock, struct err *err)
 {
+	uid_t uid = h->drop ? h->uid : (uid_t)-1;
 	int budget = REMOVE_BUDGET;
 	int64_t owner;
-	enum rc rc;
 
 	/* One of the same number can only be a leftover: attempts are numbered by the database. */
 	if (faccessat(h->work, at->name, F_OK, 0) == 0 && !workdir_alive(h->work, at->name, &owner))
 		workdir_remove(h->work, at->name, &budget);
-	rc = workdir_make(h->work, at->name, h->worker_id, h->drop ? h->uid : (uid_t)-1, h->gid,
-	    &at->work, &l->lock, err);
+	if (!before || workdir_take_over(h->work, before->name, before->work, at->name,
+			   h->worker_id, uid, h->gid, lock, err))
+		return workdir_make(
+		    h->work, at->name, h->worker_id, uid, h->gid, &at->work, lock, err);
+	at->work = before->work;
+	before->work = -1;
+	before->left = true;
+	return RC_OK;
+}
+
+/* Directories and files of the attempt; the runner inherits lock, log and work. */
+static enum rc prepare(
+    struct attempt *at, struct host *h, struct attempt *before, struct launch *l, struct err *err)
+{
+	enum rc rc = make_workdir(at, h, before, &l->lock, err);
+
 	l->work = at->work;
 	if (!rc)
 		rc = store_log_open(&h->store, at->uuid, at->number, &l->log, err);
-	if (!rc)
-		rc = cgroup_make(&h->cgroups, at->name, at->ending.memory_bytes, at->cgroup,
-		    sizeof at->cgroup, err);
 	return rc;
+}
+
+/* A runner that waits, if this may have one, and the group for its command. */
+static enum rc find_place(struct attempt *at, struct host *h, bool share, struct err *err)
+{
+	if (!share ||
+	    !hands_take(&h->hands, at->org_id, at->ending.memory_bytes, clock_boot_ms(), &at->hand))
+		return cgroup_make(&h->cgroups, at->name, at->ending.memory_bytes, at->cgroup,
+		    sizeof at->cgroup, err);
+	log_debug("a runner serves again pid=%d job=%" PRId64, (int)at->hand.pid, at->job_id);
+	memcpy(at->cgroup, at->hand.cgroup, sizeof at->cgroup);
+	*at->hand.cgroup = '\0';
+	cgroup_renew(&h->cgroups, at->cgroup);
+	return RC_OK;
 }
 
 static void init(struct attempt *at, const struct host *h, const struct claim *c)
@@ -86,6 +111,11 @@ static void init(struct attempt *at, const struct host *h, const struct claim *c
 			at->inputs[at->input_count++].id = c->inputs[i].id;
 	at->ending = (struct ending){
 	    .end = &at->end, .retry_count = at->retry_count, .backoff_ms = h->cfg->backoff_ms};
+}
+
+bool attempt_may_leave(const struct attempt *at, const struct host *h)
+{
+	return h->sandboxed && at->ended && at->pid <= 0 && at->work >= 0;
 }
 
 void attempt_refuse(
@@ -118,17 +148,18 @@ enum rc attempt_start(
 	at->ending.timeout_ms = type->timeout_ms;
 	at->ending.memory_bytes = type->memory_bytes;
 	at->ending.output_max_bytes = type->output_max_bytes;
-	rc = prepare(at, h, &l, err);
+	rc = prepare(at, h, order->before, &l, err);
 	if (!rc)
 		rc = plan_make(&plan, h, order, at->name, &at->arena, err);
 	if (!rc) {
+		bool share = may_share(at, h, &plan);
+
+		rc = find_place(at, h, share, err);
 		plan_spec(&plan, h, order->claim, type, at->cgroup, &spec);
-		spec.again = may_share(at, h, &plan);
-		if (spec.again)
-			l.hand = &at->hand;
-		if (spec.again && hands_take(&h->hands, at->org_id, clock_boot_ms(), &at->hand))
-			log_debug("a runner serves again pid=%d job=%" PRId64, (int)at->hand.pid,
-			    at->job_id);
+		spec.again = share;
+		l.hand = share ? &at->hand : NULL;
+	}
+	if (!rc) {
 		l.spec = &spec;
 		l.argv = plan.argv;
 		l.env = plan.env;
@@ -174,7 +205,8 @@ void attempt_release(struct attempt *at, struct host *h)
 	close_fd(&at->sock);
 	close_fd(&at->work);
 	hand_end(&at->hand);
-	workdir_remove(h->work, at->name, &budget);
+	if (!at->left)
+		workdir_remove(h->work, at->name, &budget);
 	cgroup_remove(at->cgroup);
 	free(at->outputs);
 	arena_release(&at->arena);
@@ -255,6 +287,9 @@ bool attempt_part(struct attempt *at, struct host *h)
 	at->hand.pid = at->pid;
 	at->hand.pidfd = at->pidfd;
 	at->hand.org_id = at->org_id;
+	at->hand.memory_bytes = at->ending.memory_bytes;
+	memcpy(at->hand.cgroup, at->cgroup, sizeof at->hand.cgroup);
+	*at->cgroup = '\0';
 	hands_give(&h->hands, &at->hand, clock_boot_ms());
 	at->hand = HAND_NONE;
 	at->pid = at->pidfd = -1;

@@ -30,6 +30,7 @@ struct attempt {
 	pid_t pid;                      /* the runner; -1: none */
 	struct hand hand;               /* what else is known of it, should it serve again */
 	int pidfd, sock, work;          /* -1 when closed */
+	bool left;                      /* its work directory is another's by now */
 	int64_t claimed_ms, started_ms; /* boot clock */
 	int64_t overdue_ms;             /* when the runner itself is killed; 0: not set */
 	bool frozen;                    /* its processes are stopped */
@@ -61,12 +62,17 @@ struct order {
 	/* Only to be shown: where the inputs would lie, in the order of the claim. Nothing need be
 	 * there, and nothing is made. NULL: a run. */
 	const char *const *shown;
+	/* One that has ended and parted: its work directory may be taken over. NULL: none. */
+	struct attempt *before;
 };
 
 /* Prepare and start. On failure the attempt has ended as a fault of the host: it is `ended` all the
  * same, and the error is for the log. The claim's texts are copied. */
 enum rc attempt_start(
     struct attempt *at, struct host *h, const struct order *order, struct err *err);
+
+/* Whether one that has ended may be `before` in an order: nothing of it lives. */
+bool attempt_may_leave(const struct attempt *at, const struct host *h);
 
 /* In place of attempt_start when there is no order to be made of the claim: the attempt has ended,
  * refused for good (RC_INVALID in err) or by a fault of the host. */

@@ -34,14 +34,13 @@ static bool write_text(const char *dir, const char *name, const char *text)
 	return ok;
 }
 
-static bool read_text(const char *dir, const char *name, char *text, size_t size)
+/* A file of a directory by its descriptor, or AT_FDCWD and a path. */
+static bool read_text(int dir, const char *name, char *text, size_t size)
 {
-	char path[600];
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
-	int fd;
 
-	if (!str_fmt(path, sizeof path, "%s/%s", dir, name) ||
-	    (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+	if (fd < 0)
 		return false;
 	n = read(fd, text, size - 1);
 	close(fd);
@@ -108,14 +107,16 @@ static bool limit_memory(enum cgroup_kind kind, const char *path, int64_t bytes)
 	return true;
 }
 
-/* As the commands of runners do: by a descriptor that was opened before rights were given up. */
+/* As the spawners of runners do: by a descriptor that was opened before rights were given up. */
 static bool enters(const char *path)
 {
-	int fd = cgroup_open(path);
+	int door, group;
+	struct err err;
 
-	if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
+	if (cgroup_open(path, &door, &group, &err) ||
+	    (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0))
 		return false;
-	return fd >= 0 && cgroup_enter(fd, 0);
+	return cgroup_enter(door, 0);
 }
 
 static bool works(const struct cgroups *cg)
@@ -144,14 +145,14 @@ static bool works(const struct cgroups *cg)
  * processor moves into a leaf first. */
 static bool probe_v2(struct cgroups *cg)
 {
-	char mounted[128], own[128], text[512];
+	char mounted[128], own[128], path[300], text[512];
 
 	if (!mount_point("cgroup2", "", mounted, sizeof mounted) || !own_group("", own, sizeof own))
 		return false;
 	if (!str_fmt(cg->base, sizeof cg->base, "%s%s", mounted, strcmp(own, "/") == 0 ? "" : own))
 		return false;
-	if (!read_text(cg->base, "cgroup.controllers", text, sizeof text) ||
-	    !strstr(text, "memory"))
+	snprintf(path, sizeof path, "%s/cgroup.controllers", cg->base);
+	if (!read_text(AT_FDCWD, path, text, sizeof text) || !strstr(text, "memory"))
 		return false;
 	cg->kind = CGROUP_V2;
 	/* A second processor, or one that was restarted in place, is in its leaf already. */
@@ -159,8 +160,6 @@ static bool probe_v2(struct cgroups *cg)
 	if (leaf) {
 		*leaf = '\0';
 	} else if (strcmp(own, "/") != 0) {
-		char path[300];
-
 		snprintf(path, sizeof path, "%s/dropmill-supervisor", cg->base);
 		if ((mkdir(path, 0755) < 0 && errno != EEXIST) ||
 		    !write_text(path, "cgroup.procs", "0"))
@@ -220,20 +219,30 @@ enum rc cgroup_make(const struct cgroups *cg, const char *name, int64_t memory_b
 	return RC_OK;
 }
 
-int cgroup_open(const char *path)
+enum rc cgroup_open(const char *path, int *door, int *group, struct err *err)
 {
-	char procs[600];
+	enum rc rc;
 
-	if (!str_fmt(procs, sizeof procs, "%s/cgroup.procs", path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return open(procs, O_WRONLY | O_CLOEXEC);
+	*door = -1;
+	*group = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*group >= 0 && (*door = openat(*group, "cgroup.procs", O_WRONLY | O_CLOEXEC)) >= 0)
+		return RC_OK;
+	rc = err_sys(err, "cannot open the cgroup of a job");
+	if (*group >= 0)
+		close(*group);
+	*group = -1;
+	return rc;
 }
 
 bool cgroup_enter(int door, pid_t pid)
 {
 	return dprintf(door, "%d", (int)pid) > 0;
+}
+
+void cgroup_renew(const struct cgroups *cg, const char *path)
+{
+	if (cg->kind == CGROUP_V1)
+		write_text(path, "memory.max_usage_in_bytes", "0");
 }
 
 void cgroup_remove(const char *path)
@@ -266,25 +275,43 @@ void cgroup_sweep(const struct cgroups *cg)
 		closedir(dir);
 }
 
-bool cgroup_out_of_memory(const char *path)
+bool cgroup_out_of_memory(int group)
 {
 	char text[1024], *at;
 
-	if (read_text(path, "memory.events", text, sizeof text))
+	if (read_text(group, "memory.events", text, sizeof text))
 		at = strstr(text, "oom_kill ");
 	else
-		at = read_text(path, "memory.oom_control", text, sizeof text)
+		at = read_text(group, "memory.oom_control", text, sizeof text)
 			 ? strstr(text, "oom_kill ")
 			 : NULL;
 	return at && atoll(at + strlen("oom_kill ")) > 0;
 }
 
-int64_t cgroup_peak(const char *path)
+/* A number that version 2 has under one name and version 1 under another; 0 without either. */
+static int64_t read_either(int group, const char *v2, const char *v1)
 {
 	char text[64];
 
-	if (read_text(path, "memory.peak", text, sizeof text) ||
-	    read_text(path, "memory.max_usage_in_bytes", text, sizeof text))
+	if (read_text(group, v2, text, sizeof text) || read_text(group, v1, text, sizeof text))
 		return atoll(text);
 	return 0;
+}
+
+static int64_t read_peak(int group)
+{
+	return read_either(group, "memory.peak", "memory.max_usage_in_bytes");
+}
+
+void cgroup_begin(int group, struct cgroup_memory *m)
+{
+	m->used = read_either(group, "memory.current", "memory.usage_in_bytes");
+	m->peak = read_peak(group);
+}
+
+int64_t cgroup_peak(int group, const struct cgroup_memory *before)
+{
+	int64_t peak = read_peak(group);
+
+	return peak > before->peak ? peak - before->used : 0;
 }

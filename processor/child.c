@@ -1,5 +1,5 @@
 /*
- * Starting the child: descriptors in fixed places, limits, user, exec.
+ * Starting the child: its descriptors, its limits, its argv; the spawner makes it.
  *
  * The new process has exactly: 0 /dev/null, 1 and 2 the log, 3 the protocol, and for bubblewrap
  * alone 4 to 9, which the command does not get to see.
@@ -8,17 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "processor/cgroup.h"
-#include "processor/stage.h"
 
 enum {
 	FD_NULL,
@@ -33,9 +26,6 @@ enum {
 	FD_GROUP,
 	FD_COUNT
 };
-
-/* Above all that is open: nothing is in the way while descriptors take their places. */
-#define FD_PARKING 100
 
 static enum rc make_pipe(int *ours, int *theirs, bool we_read, struct err *err)
 {
@@ -87,33 +77,6 @@ static enum rc make_descriptors(const struct child_plan *plan, int theirs[static
 	return rc;
 }
 
-/* ---- in the new process: failures end it with a line on its stderr ---- */
-
-static _Noreturn void fail(const char *what)
-{
-	dprintf(STDERR_FILENO, "cannot %s: %s\n", what, strerror(errno));
-	_exit(126);
-}
-
-/* And enter the group by its descriptor, which is not kept. */
-static void place_descriptors(
-    const int theirs[static FD_COUNT], int count, bool grouped, int cgroup)
-{
-	int parked[FD_COUNT];
-
-	for (int i = 0; i < count; i++)
-		parked[i] = fcntl(theirs[i], F_DUPFD_CLOEXEC, FD_PARKING);
-	if (grouped)
-		cgroup = fcntl(cgroup, F_DUPFD_CLOEXEC, FD_PARKING);
-	for (int i = 0; i < count; i++)
-		if (parked[i] < 0 || dup2(parked[i], i) < 0)
-			_exit(126);
-	if (grouped && !cgroup_enter(cgroup, 0))
-		fail("join a cgroup");
-	if (close_range((unsigned)count, ~0u, 0) < 0)
-		fail("close descriptors");
-}
-
 size_t child_limits(
     const struct message_spec *spec, struct child_limit out[static CHILD_LIMITS_MAX])
 {
@@ -133,69 +96,6 @@ size_t child_limits(
 		out[n++] = (struct child_limit){RLIMIT_DATA,
 		    "bytes of memory of a process, where no cgroup keeps it", spec->memory_bytes};
 	return n;
-}
-
-static void set_limits(const struct message_spec *spec)
-{
-	struct child_limit limits[CHILD_LIMITS_MAX];
-	size_t n = child_limits(spec, limits);
-
-	for (size_t i = 0; i < n; i++) {
-		struct rlimit now, want = {(rlim_t)limits[i].value, (rlim_t)limits[i].value};
-
-		/* A lower hard limit of our own cannot be raised, and need not be. */
-		if (getrlimit(limits[i].resource, &now) == 0 && now.rlim_max < want.rlim_max)
-			want = (struct rlimit){now.rlim_max, now.rlim_max};
-		if (setrlimit(limits[i].resource, &want) < 0)
-			fail("set a limit");
-	}
-}
-
-static _Noreturn void become(const struct child_plan *plan, const int theirs[static FD_COUNT],
-    char *const *argv, pid_t runner)
-{
-	const struct message_spec *spec = plan->spec;
-	struct err err;
-	sigset_t none;
-
-	place_descriptors(theirs, spec->sandbox ? FD_COUNT : FD_STATUS,
-	    *spec->cgroup && !spec->sandbox, plan->cgroup);
-	set_limits(spec);
-	if (plan->drop && stage_drop(spec->uid, spec->gid, &err)) {
-		dprintf(STDERR_FILENO, "%s\n", err.text);
-		_exit(126);
-	}
-	/* Only after the change of user, which clears it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != runner)
-		_exit(126);
-	umask(022);
-	setsid();
-	if (!spec->sandbox && chdir(spec->work) < 0)
-		fail("enter the work directory");
-	/* The only one that the runner ignores; it was started with all others as they should be.
-	 */
-	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (spec->sandbox)
-		execve(argv[0], argv, plan->env);
-	else
-		execvpe(argv[0], argv, plan->env);
-	dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
-	_exit(127);
-}
-
-/* By vfork: the memory of the runner is neither copied nor, page by page, made its own again. The
- * child lives on our stack until it executes, and become() does nothing to memory that we look at
- * afterwards. */
-static __attribute__((noinline)) pid_t make(
-    const struct child_plan *plan, const int theirs[static FD_COUNT], char *const *argv)
-{
-	pid_t runner = getpid(), pid = vfork();
-
-	if (pid == 0)
-		become(plan, theirs, argv, runner);
-	return pid;
 }
 
 static void close_all(int *fds, size_t n, int keep)
@@ -225,17 +125,19 @@ enum rc child_start(
     const struct child_plan *plan, struct arena *a, struct child *child, struct err *err)
 {
 	int theirs[FD_COUNT] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
-	char **argv = child_argv(plan, a);
+	const struct spawn spawn = {.spec = plan->spec,
+	    .argv = child_argv(plan, a),
+	    .env = plan->env,
+	    .fds = theirs,
+	    .fd_count = plan->spec->sandbox ? FD_COUNT : FD_STATUS,
+	    .door = plan->door,
+	    .drop = plan->drop};
 	enum rc rc;
 
 	*child = (struct child){-1, -1, -1, -1, -1, -1};
 	rc = make_descriptors(plan, theirs, child, err);
-	if (!rc && (child->pid = make(plan, theirs, argv)) < 0)
-		rc = err_sys(err, "cannot fork");
-	/* The kernel moves the first process of a while slowly: meanwhile bubblewrap builds.
-	 * Whoever is inside already by then is moved before the command begins. */
-	if (!rc && plan->spec->sandbox && *plan->spec->cgroup)
-		cgroup_enter(plan->cgroup, child->pid);
+	if (!rc)
+		rc = spawner_make(plan->spawner, &spawn, &child->pid, err);
 	close_all(theirs, FD_COUNT, plan->lock);
 	if (rc)
 		close_all(

@@ -10,6 +10,7 @@
 #include "core/buf.h"
 #include "processor/message.h"
 #include "processor/sandbox.h"
+#include "processor/spawner.h"
 
 /* What to start. Texts are borrowed. */
 struct child_plan {
@@ -19,8 +20,9 @@ struct child_plan {
 	size_t bind_count;
 	const struct buf *filter; /* the seccomp program */
 	int lock;                 /* held open while the sandbox lives */
-	int cgroup;               /* cgroup.procs of the group it enters; -1: it is not there */
-	bool drop;                /* we have rights that it must give up */
+	struct spawner *spawner;  /* who makes it; see there for the next two */
+	int door;
+	bool drop;
 };
 
 /* Our ends; -1 when closed. Descriptors are O_CLOEXEC and the readable ones do not block. */
@@ -44,8 +46,8 @@ struct child_limit {
 size_t child_limits(
     const struct message_spec *spec, struct child_limit out[static CHILD_LIMITS_MAX]);
 
-/* Start it. RC_SYS or RC_LIMIT: no process was made. What fails in the new process itself is the
- * last line on its stderr, and its exit status is not 0. */
+/* Start it. RC_SYS: no process was made. What fails in the new process itself is the last line on
+ * its stderr, and its exit status is not 0 (processor/spawner.h). */
 enum rc child_start(
     const struct child_plan *plan, struct arena *a, struct child *child, struct err *err);
 

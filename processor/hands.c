@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "processor/cgroup.h"
+
 #define IDLE_MS 2000
 #define LIFE_MS 60000
 
@@ -25,6 +27,7 @@ void hand_end(struct hand *hand)
 		close(hand->berth);
 	if (hand->ns >= 0)
 		close(hand->ns);
+	cgroup_remove(hand->cgroup);
 	*hand = HAND_NONE;
 }
 
@@ -34,10 +37,12 @@ static void leave(struct hands *h, size_t at)
 	memmove(h->list + at, h->list + at + 1, (h->n - at) * sizeof *h->list);
 }
 
-bool hands_take(struct hands *h, int64_t org_id, int64_t now_ms, struct hand *out)
+bool hands_take(
+    struct hands *h, int64_t org_id, int64_t memory_bytes, int64_t now_ms, struct hand *out)
 {
 	for (size_t i = h->n; i-- > 0;) {
-		if (h->list[i].org_id != org_id || now_ms - h->list[i].born_ms > LIFE_MS)
+		if (h->list[i].org_id != org_id || h->list[i].memory_bytes != memory_bytes ||
+		    now_ms - h->list[i].born_ms > LIFE_MS)
 			continue;
 		*out = h->list[i];
 		leave(h, i);

@@ -31,7 +31,7 @@
 enum way { WAY_HAND, WAY_NURSERY, WAY_NEW_NURSERY, WAY_SPAWN, WAY_MAX };
 
 /* Descriptors of a runner, in the order of processor/runner.h. */
-enum { SOCKET, LOG, LOCK, OUT, BERTH, CGROUP, FDS_MAX };
+enum { SOCKET, LOG, LOCK, OUT, BERTH, DOOR, GROUP, FDS_MAX };
 
 /* All that a runner is told, and how much of it has been sent. */
 struct letter {
@@ -100,17 +100,15 @@ static enum rc write_letter(struct letter *to, const struct launch *l, struct er
 	return rc;
 }
 
-/* The job for a runner that waits: it has its berth already. */
-static enum rc use_hand(
-    const struct launch *l, const int fds[static FDS_MAX], size_t n, struct err *err)
+/* The job for a runner that waits: it has its berth and its group already. */
+static enum rc use_hand(const struct launch *l, const int fds[static FDS_MAX], struct err *err)
 {
-	const int its[] = {fds[SOCKET], fds[LOG], fds[LOCK], fds[OUT], fds[CGROUP]};
 	enum rc rc = RC_OK;
 
 	if (l->spec->drop)
 		rc = nursery_stage(l->nursery, l->hand->ns, l->binds, l->bind_count, err);
 	if (!rc)
-		rc = pass_send(l->hand->berth, "j", 1, its, n - 1, err);
+		rc = pass_send(l->hand->berth, "j", 1, fds, OUT + 1, err);
 	return rc;
 }
 
@@ -138,16 +136,25 @@ static enum rc make_runner(
 }
 
 /* A new runner and our end of its berth. */
-static enum rc use_new(const struct launch *l, enum way way, int fds[static FDS_MAX], size_t n,
-    pid_t *pid, int *berth, struct err *err)
+static enum rc use_new(const struct launch *l, enum way way, int fds[static FDS_MAX], pid_t *pid,
+    int *berth, struct err *err)
 {
+	bool grouped = *l->spec->cgroup;
 	int pair[2];
-	enum rc rc;
+	enum rc rc = RC_OK;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "cannot make a socket pair");
 	fds[BERTH] = pair[1];
-	rc = make_runner(way, l->nursery, fds, n, pid, err);
+	if (grouped)
+		rc = cgroup_open(l->spec->cgroup, &fds[DOOR], &fds[GROUP], err);
+	if (!rc)
+		rc = make_runner(way, l->nursery, fds, grouped ? FDS_MAX : DOOR, pid, err);
+	if (fds[DOOR] >= 0)
+		close(fds[DOOR]);
+	if (fds[GROUP] >= 0)
+		close(fds[GROUP]);
+	fds[DOOR] = fds[GROUP] = -1;
 	close(pair[1]);
 	if (rc) {
 		close(pair[0]);
@@ -165,7 +172,6 @@ static enum rc reach_runner(const struct launch *l, enum way way, int fds[static
     struct letter *letter, pid_t *pid, int *sock, int *berth, struct err *err)
 {
 	const struct timeval most = {.tv_sec = SEND_MAX_S};
-	size_t n = fds[CGROUP] < 0 ? CGROUP : FDS_MAX;
 	int pair[2];
 	enum rc rc;
 
@@ -176,8 +182,8 @@ static enum rc reach_runner(const struct launch *l, enum way way, int fds[static
 	fds[SOCKET] = pair[1];
 	rc = message_send_many(pair[0], letter->parts, letter->n, &letter->sent, false, err);
 	if (!rc)
-		rc = way == WAY_HAND ? use_hand(l, fds, n, err)
-				     : use_new(l, way, fds, n, pid, berth, err);
+		rc =
+		    way == WAY_HAND ? use_hand(l, fds, err) : use_new(l, way, fds, pid, berth, err);
 	close(pair[1]);
 	if (rc)
 		close(pair[0]);
@@ -238,21 +244,16 @@ static enum rc find_runner(const struct launch *l, int fds[static FDS_MAX], stru
 static enum rc launch(const struct launch *l, struct letter *letter, pid_t *pid, int *pidfd,
     int *sock, struct err *err)
 {
-	int fds[FDS_MAX] = {-1, l->log, l->lock, -1, -1, -1};
+	int fds[FDS_MAX] = {-1, l->log, l->lock, -1, -1, -1, -1};
 	enum rc rc = RC_OK;
 
 	fds[OUT] = openat(l->work, "out", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fds[OUT] < 0)
 		rc = err_sys(err, "cannot open the output directory");
-	/* One that cannot be opened the command finds missing, and does not run. */
-	if (*l->spec->cgroup)
-		fds[CGROUP] = cgroup_open(l->spec->cgroup);
 	if (!rc)
 		rc = find_runner(l, fds, letter, pid, pidfd, sock, err);
 	if (fds[OUT] >= 0)
 		close(fds[OUT]);
-	if (fds[CGROUP] >= 0)
-		close(fds[CGROUP]);
 	if (rc)
 		return rc;
 	/* One that died or stopped while it was told has crashed, which is not the host's fault. */

@@ -11,7 +11,7 @@
 
 #include "core/rc.h"
 
-#define PASS_MAX 8 /* descriptors of one message */
+#define PASS_MAX 12 /* descriptors of one message */
 
 /* Send size bytes (at least one) and n descriptors, which stay the caller's. RC_SYS: also when
  * nobody is there any more (no SIGPIPE). */

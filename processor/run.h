@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "processor/brief.h"
+#include "processor/cgroup.h"
 #include "processor/child.h"
 #include "processor/freezer.h"
 #include "processor/hearing.h"
@@ -23,7 +24,6 @@ struct run {
 	struct child child;
 	pid_t init;  /* the sandbox's first process; 0: not known (yet) */
 	int init_fd; /* its pidfd; -1 */
-	int cgroup;  /* RUNNER_CGROUP; -1: there is none */
 	struct nskill ns;
 	char status[PROTOCOL_LINE_MAX]; /* bubblewrap's events: what was read of the last line */
 	size_t status_len;
@@ -37,13 +37,15 @@ struct run {
 	bool gone;      /* the child (bubblewrap, or the command itself) has been reaped */
 	bool alone;     /* no process is left */
 	bool cut;       /* cause is set: somebody ended it */
+	bool starved;   /* the kernel killed something of it for want of memory */
 	bool again;     /* it has ended, and this process waits for another */
 	struct freezer freezer;
 	enum run_cause cause;
 	int exit_code, child_status;
 	char fault[512];
-	struct rusage usage; /* of all reaped processes */
-	int64_t peak_bytes;
+	struct rusage usage;         /* of all reaped processes */
+	int64_t peak_bytes;          /* sampled, where no cgroup counts */
+	struct cgroup_memory memory; /* of the cgroup, when the command began */
 	/* Moments on the boot clock; 0: not set. */
 	int64_t deadline, kill_at, sample_at, progress_at, log_at;
 };
@@ -75,7 +77,7 @@ void run_box_feed(struct run *r, const char *data, size_t len);
 
 /* Judge how it ended, scan the outputs, tell the supervisor; sets `again`. No process of the job is
  * left. */
-void run_report(struct run *r);
+void run_report(struct run *r, const struct spawner *spawner);
 /* It never began. */
 void run_report_fault(const struct err *err);
 

@@ -3,14 +3,12 @@
  * command waits until its init is known, so that it can be reached by signals from the first
  * moment.
  */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "processor/cgroup.h"
 #include "processor/run.h"
 #include "processor/runner.h"
 
@@ -23,11 +21,6 @@ static void sandbox_ready(struct run *r, pid_t init, int64_t pid_ns)
 	int n;
 
 	r->init = init;
-	if (*r->brief.spec.cgroup && !cgroup_enter(r->cgroup, init) && errno != ESRCH) {
-		err_sys(&err, "cannot move the sandbox to its cgroup");
-		run_fault(r, err.text);
-		return;
-	}
 	r->init_fd = (int)syscall(SYS_pidfd_open, init, 0);
 	if (r->init_fd < 0) {
 		/* It has failed already, and says so itself. */

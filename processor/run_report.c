@@ -36,8 +36,7 @@ static void judge(struct run *r)
 		    *r->protocol.last_error ? r->protocol.last_error
 					    : "the sandbox could not be set up");
 		r->cause = RUN_FAULT;
-	} else if (r->exit_code && *r->brief.spec.cgroup &&
-		   cgroup_out_of_memory(r->brief.spec.cgroup)) {
+	} else if (r->exit_code && r->starved) {
 		r->cause = RUN_MEMORY;
 	} else {
 		r->cause = r->exit_code == 128 + SIGXFSZ ? RUN_OUTPUT : RUN_EXIT;
@@ -49,27 +48,30 @@ static int64_t milliseconds(const struct timeval *t)
 	return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
 }
 
-static bool may_again(const struct run *r)
+static bool may_again(const struct run *r, const struct spawner *spawner)
 {
 	const struct message_spec *spec = &r->brief.spec;
 
 	/* What was cut short or went wrong may have left more than we know of; a secret stays in
-	 * memory; a child of ours would be taken for one of the next job. */
-	return spec->again && spec->sandbox && !r->cut && r->cause == RUN_EXIT &&
-	       !r->brief.secret_count && waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
+	 * memory; a child of ours, and what the kernel had to kill in the group, would be taken for
+	 * the next job's. */
+	return spec->again && spec->sandbox && !r->cut && r->cause == RUN_EXIT && !r->starved &&
+	       !r->brief.secret_count && spawner_lives(spawner) && waitpid(-1, NULL, WNOHANG) < 0 &&
+	       errno == ECHILD;
 }
 
-void run_report(struct run *r)
+void run_report(struct run *r, const struct spawner *spawner)
 {
 	struct message_end end = {
 	    .cpu_ms = milliseconds(&r->usage.ru_utime) + milliseconds(&r->usage.ru_stime),
 	    .read_bytes = (int64_t)r->usage.ru_inblock * 512,
 	    .write_bytes = (int64_t)r->usage.ru_oublock * 512};
-	int64_t peak = *r->brief.spec.cgroup ? cgroup_peak(r->brief.spec.cgroup) : r->peak_bytes;
-	int64_t files;
+	bool grouped = *r->brief.spec.cgroup;
+	int64_t peak = grouped ? cgroup_peak(RUNNER_GROUP, &r->memory) : r->peak_bytes, files;
 	struct err err;
 	enum rc rc = RC_OK;
 
+	r->starved = grouped && cgroup_out_of_memory(RUNNER_GROUP);
 	if (!r->cut)
 		judge(r);
 	if (r->cause == RUN_EXIT && r->exit_code == 0) {
@@ -94,13 +96,13 @@ void run_report(struct run *r)
 	end.log_bytes = r->log.total;
 	/* The largest single process is known exactly, the tree only where somebody counted. */
 	end.peak_bytes = (int64_t)r->usage.ru_maxrss * 1024;
-	if (peak > end.peak_bytes || *r->brief.spec.cgroup)
+	if (peak > end.peak_bytes || (grouped && peak))
 		end.peak_bytes = peak;
 	memcpy(
 	    end.last_error, *r->fault ? r->fault : r->protocol.last_error, sizeof end.last_error);
 	end.last_error[sizeof end.last_error - 1] = '\0';
 	snprintf(end.result, sizeof end.result, "%s", protocol_result(&r->protocol));
-	end.again = may_again(r);
+	end.again = may_again(r, spawner);
 	/* Before anyone can hear of it. */
 	if (end.again)
 		prctl(PR_SET_NAME, RUNNER_IDLE);

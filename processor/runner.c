@@ -37,6 +37,8 @@
 static struct run the_run;
 /* Nothing of us is privileged any more, and the stage has been built once. */
 static bool dropped;
+/* Who makes the commands, also those of later jobs. */
+static struct spawner spawner = {-1, -1};
 /* What was read last; not on the stack: a process that has just been forked pays for each page it
  * touches. */
 static char data[65536];
@@ -90,7 +92,8 @@ static enum rc stage(struct run *r, struct err *err)
 		stage_name(r->brief.binds, r->brief.bind_count, &r->arena);
 		return RC_OK;
 	}
-	rc = stage_build(r->brief.binds, r->brief.bind_count, &r->arena, err);
+	rc =
+	    stage_build(r->brief.binds, r->brief.bind_count, r->brief.spec.sandbox, &r->arena, err);
 	if (rc || !r->brief.spec.again)
 		return rc;
 	/* Now: nothing that might deceive us has run yet. */
@@ -111,7 +114,8 @@ static enum rc start(struct run *r, struct err *err)
 	    .bind_count = r->brief.bind_count,
 	    .filter = &r->brief.filter,
 	    .lock = RUNNER_LOCK,
-	    .cgroup = r->cgroup,
+	    .spawner = &spawner,
+	    .door = *r->brief.spec.cgroup ? RUNNER_DOOR : -1,
 	    .drop = r->brief.spec.drop && !dropped};
 	enum rc rc;
 
@@ -126,6 +130,8 @@ static enum rc start(struct run *r, struct err *err)
 		rc = child_start(&plan, &r->arena, &r->child, err);
 	if (rc)
 		return rc;
+	if (*r->brief.spec.cgroup)
+		cgroup_begin(RUNNER_GROUP, &r->memory);
 	/* From here on nothing needs root. */
 	if (plan.drop && (rc = stage_drop(r->brief.spec.uid, r->brief.spec.gid, err)))
 		return rc;
@@ -211,6 +217,16 @@ static void add_usage(struct rusage *sum, const struct rusage *u)
 		sum->ru_maxrss = u->ru_maxrss;
 }
 
+static void reaped(struct run *r, pid_t pid, int status, const struct rusage *usage)
+{
+	if (pid != r->child.pid || !r->brief.spec.sandbox)
+		add_usage(&r->usage, usage);
+	if (pid == r->child.pid) {
+		r->gone = true;
+		r->child_status = status;
+	}
+}
+
 static void reap(struct run *r)
 {
 	struct signalfd_siginfo info[16];
@@ -220,14 +236,11 @@ static void reap(struct run *r)
 
 	while (read(RUNNER_SIGNALS, info, sizeof info) > 0)
 		;
-	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
-		if (pid != r->child.pid || !r->brief.spec.sandbox)
-			add_usage(&r->usage, &usage);
-		if (pid == r->child.pid) {
-			r->gone = true;
-			r->child_status = status;
-		}
-	}
+	/* A child that did not get as far as to execute sends no signal and is found by its pid. */
+	if (!r->gone && (pid = wait4(r->child.pid, &status, WNOHANG | __WALL, &usage)) > 0)
+		reaped(r, pid, status, &usage);
+	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0)
+		reaped(r, pid, status, &usage);
 	r->alone = pid < 0 && errno == ECHILD;
 	/* What the command left running goes with it. */
 	if (r->gone && !r->alone) {
@@ -317,6 +330,7 @@ static void follow(struct run *r)
 	r->deadline = clock_boot_ms() + SETUP_MS;
 	if (!r->brief.spec.sandbox)
 		run_started(r);
+	reap(r);
 	while (!r->alone || r->child.out >= 0 || r->child.error >= 0 || r->child.json >= 0 ||
 	       r->child.status >= 0) {
 		struct pollfd fds[6] = {{RUNNER_SOCKET, POLLIN, 0}, {RUNNER_SIGNALS, POLLIN, 0}};
@@ -368,21 +382,18 @@ static void forget(struct run *r)
 		close(r->init_fd);
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		close(fds[i]);
-	if (r->cgroup >= 0)
-		close(r->cgroup);
 	clear(r);
 }
 
 /* Wait for the descriptors of another job; false when there will be none. */
 static bool await(void)
 {
-	static const int places[] = {
-	    RUNNER_SOCKET, RUNNER_LOG, RUNNER_LOCK, RUNNER_OUT, RUNNER_CGROUP};
+	static const int places[] = {RUNNER_SOCKET, RUNNER_LOG, RUNNER_LOCK, RUNNER_OUT};
 	int fds[PASS_MAX];
 	size_t n;
 	char byte;
 
-	if (pass_receive(RUNNER_BERTH, &byte, 1, fds, &n) != 1 || n < 4 || n > 5)
+	if (pass_receive(RUNNER_BERTH, &byte, 1, fds, &n) != 1 || n != 4)
 		return false;
 	prctl(PR_SET_NAME, "dropmill-runner");
 	return pass_place(fds, places, n);
@@ -394,8 +405,6 @@ static int serve(struct run *r)
 	struct err err = {0};
 	enum rc rc;
 
-	/* As long as nothing has been opened that would take the place. */
-	r->cgroup = fcntl(RUNNER_CGROUP, F_GETFD) < 0 ? -1 : RUNNER_CGROUP;
 	rc = brief_read(RUNNER_SOCKET, &r->brief, &r->arena, &err);
 
 	if (rc == RC_DONE)
@@ -404,7 +413,7 @@ static int serve(struct run *r)
 	if (!rc)
 		rc = start(r, &err);
 	if (rc && r->cut) {
-		run_report(r);
+		run_report(r, &spawner);
 		return 0;
 	}
 	if (rc) {
@@ -414,7 +423,7 @@ static int serve(struct run *r)
 		return 71;
 	}
 	follow(r);
-	run_report(r);
+	run_report(r, &spawner);
 	return 0;
 }
 
@@ -450,8 +459,9 @@ int runner_main(void)
 	do {
 		status = serve(r);
 		if (!r->again)
-			return status;
+			break;
 		forget(r);
 	} while (await());
-	return 0;
+	spawner_close(&spawner);
+	return status;
 }

@@ -4,10 +4,10 @@
  *
  * After a job that ended by itself, had no secrets and left no process it may serve another, if the
  * supervisor says so in the description (`again`): it forgets the job, closes all that was of it,
- * and waits at its berth for the descriptors of the next one: socket, log, lock, out and, if it has
- * one, cgroup. What it gave up it does not get back: it has no privileges then, and its stage is
- * set by the nursery, in the mount namespace that it sends through its berth once, before anything
- * of a job has run. In any other case it ends with its job.
+ * and waits at its berth for the descriptors of the next one: socket, log, lock and out. What it
+ * gave up it does not get back: it has no privileges then, and its stage is set by the nursery, in
+ * the mount namespace that it sends through its berth once, before anything of a job has run. In
+ * any other case it ends with its job.
  *
  * When the supervisor dies the kernel kills the runner, and with it bubblewrap and everything
  * inside.
@@ -22,7 +22,8 @@ enum {
 	RUNNER_LOCK,    /* locked with flock as long as anything of the attempt lives */
 	RUNNER_OUT,     /* the output directory */
 	RUNNER_BERTH,   /* where the next job comes from */
-	RUNNER_CGROUP,  /* cgroup.procs of the attempt's group, if it has one */
+	RUNNER_DOOR,    /* cgroup.procs of the group of its commands, if there is one, */
+	RUNNER_GROUP,   /* and the directory of that group */
 	RUNNER_SIGNALS, /* its own: SIGCHLD, as long as it lives */
 	RUNNER_FD_END
 };

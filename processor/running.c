@@ -93,10 +93,10 @@ static enum rc make_order(struct supervisor *sv, const struct claim *c, struct a
 	return rc;
 }
 
-void running_start(struct supervisor *sv, const struct claim *c)
+void running_start(struct supervisor *sv, const struct claim *c, struct attempt *before)
 {
 	struct running *r = calloc(1, sizeof *r);
-	struct order order = {0};
+	struct order order = {.before = before};
 	struct arena a;
 	struct err err;
 	enum rc rc;

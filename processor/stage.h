@@ -10,6 +10,7 @@
 #ifndef PROCESSOR_STAGE_H
 #define PROCESSOR_STAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -21,8 +22,10 @@
 #define STAGE_JOB "/tmp/job"
 
 /* Enter a private mount namespace and make each bind reachable; the sources in the array become
- * paths there (in the arena): /job/… at STAGE_JOB/…, the rest anywhere. Needs root. RC_SYS. */
-enum rc stage_build(struct sandbox_bind *binds, size_t n, struct arena *a, struct err *err);
+ * paths there (in the arena): /job/… at STAGE_JOB/…, the rest anywhere. `small`: of the host's
+ * mounts there are only those that a sandbox is built from. Needs root. RC_SYS. */
+enum rc stage_build(
+    struct sandbox_bind *binds, size_t n, bool small, struct arena *a, struct err *err);
 
 /* The same sources, of what is on the stage already or will be. */
 void stage_name(struct sandbox_bind *binds, size_t n, struct arena *a);

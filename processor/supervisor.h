@@ -84,7 +84,7 @@ enum rc turn_take(struct supervisor *sv, struct err *err);
 /* ---- processor/running.c ---- */
 
 /* Start an attempt for a claim; it joins the list also when it could not be started. */
-void running_start(struct supervisor *sv, const struct claim *c);
+void running_start(struct supervisor *sv, const struct claim *c, struct attempt *before);
 /* Look after those that are recorded, overdue, or waiting for what a dead runner left. When the
  * next look is needed: boot clock, INT64_MAX for never. */
 int64_t running_check(struct supervisor *sv);

@@ -282,12 +282,26 @@ static void committed(struct supervisor *sv, struct batch *b, int64_t now)
 		end_recorded(sv, b->ends[i], b->end_rc[i]);
 }
 
+/* The next of those that ended here whose place another may take as it is; NULL. */
+static struct attempt *next_leaving(struct supervisor *sv, struct batch *b, size_t *next)
+{
+	while (*next < b->end_count) {
+		struct attempt *at = &b->ends[(*next)++]->at;
+
+		if (attempt_may_leave(at, &sv->host))
+			return at;
+	}
+	return NULL;
+}
+
 /* What was claimed starts while the disk works: a claim that a power cut takes back is none, and
  * the command of a job may be run again. Ends are durable before anyone hears of them. */
 static enum rc start_claimed(struct supervisor *sv, struct batch *b, struct err *err)
 {
+	size_t next = 0;
+
 	for (size_t i = 0; i < b->claim_count; i++)
-		running_start(sv, &b->claims[i]);
+		running_start(sv, &b->claims[i], next_leaving(sv, b, &next));
 	return b->end_count ? db_sync(sv->db, err) : RC_OK;
 }
 

@@ -43,6 +43,13 @@ bool workdir_valid(const char *name)
 	return uuid_valid(uuid) && name[36] == '-' && str_int(name + 37, 0, INT64_MAX, &attempt);
 }
 
+/* A fresh one in the directory of an attempt. */
+static bool make_out(int dir, uid_t uid, gid_t gid)
+{
+	return mkdirat(dir, "out", 0700) == 0 &&
+	       (uid == (uid_t)-1 || fchownat(dir, "out", uid, gid, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
 enum rc workdir_make(int root, const char *name, int64_t worker_id, uid_t uid, gid_t gid, int *dir,
     int *lock, struct err *err)
 {
@@ -58,9 +65,7 @@ enum rc workdir_make(int root, const char *name, int64_t worker_id, uid_t uid, g
 		*lock =
 		    openat(*dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0 ||
-	    dprintf(*lock, "worker %" PRId64 "\n", worker_id) < 0 ||
-	    mkdirat(*dir, "out", 0700) < 0 ||
-	    (uid != (uid_t)-1 && fchownat(*dir, "out", uid, gid, AT_SYMLINK_NOFOLLOW) < 0)) {
+	    dprintf(*lock, "worker %" PRId64 "\n", worker_id) < 0 || !make_out(*dir, uid, gid)) {
 		enum rc rc = err_sys(err, "cannot prepare work directory %s", name);
 
 		if (*lock >= 0)
@@ -71,6 +76,24 @@ enum rc workdir_make(int root, const char *name, int64_t worker_id, uid_t uid, g
 		return rc;
 	}
 	return RC_OK;
+}
+
+enum rc workdir_take_over(int root, const char *from, int dir, const char *name, int64_t worker_id,
+    uid_t uid, gid_t gid, int *lock, struct err *err)
+{
+	char line[64];
+	int len = snprintf(line, sizeof line, "worker %" PRId64 "\n", worker_id);
+
+	*lock = openat(dir, "lock", O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	if (*lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) == 0 &&
+	    unlinkat(dir, "out", AT_REMOVEDIR) == 0 && make_out(dir, uid, gid) &&
+	    /* The line of the processor stays, what was added for the attempt goes. */
+	    ftruncate(*lock, len) == 0 && renameat2(root, from, root, name, RENAME_NOREPLACE) == 0)
+		return RC_OK;
+	if (*lock >= 0)
+		close(*lock);
+	*lock = -1;
+	return err_set(err, RC_BUSY, "work directory %s cannot be taken over", from);
 }
 
 /* Whether the lock file is held by somebody else. */

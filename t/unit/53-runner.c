@@ -347,6 +347,7 @@ static void the_log_is_bounded(void **state)
 
 static void a_sandbox_that_fails_is_a_fault(void **state)
 {
+	char group[] = "/tmp/dm-group-XXXXXX", door[64];
 	struct run *r = new_run();
 
 	(void)state;
@@ -358,11 +359,16 @@ static void a_sandbox_that_fails_is_a_fault(void **state)
 	assert_null(strstr(r->log, "never"));
 	free(r);
 	r = new_run();
-	r->spec.cgroup[0] = '/';
-	r->spec.cgroup[1] = 'x';
+	/* one that takes nobody in */
+	assert_non_null(mkdtemp(group));
+	snprintf(door, sizeof door, "%s/cgroup.procs", group);
+	assert_int_equal(symlink("/dev/full", door), 0);
+	snprintf(r->spec.cgroup, sizeof r->spec.cgroup, "%s", group);
 	run_script(r, "echo never");
+	unlink(door);
+	rmdir(group);
 	assert_int_equal(r->end.cause, RUN_FAULT);
-	assert_non_null(strstr(r->end.last_error, "cannot move the sandbox to its cgroup"));
+	assert_non_null(strstr(r->end.last_error, "cannot enter the cgroup of a job"));
 	assert_null(strstr(r->log, "never"));
 	free(r);
 }
