@@ -281,9 +281,13 @@ static bool learn_namespace(struct attempt *at)
 
 bool attempt_part(struct attempt *at, struct host *h)
 {
+	struct err err;
+
 	if (!at->ended || !at->end.again || at->pid <= 0 || at->hand.berth < 0 ||
 	    (h->drop && !learn_namespace(at)))
 		return false;
+	if (h->drop && nursery_clear(&h->nursery, at->hand.ns, &err))
+		log_debug("%s", err.text);
 	at->hand.pid = at->pid;
 	at->hand.pidfd = at->pidfd;
 	at->hand.org_id = at->org_id;

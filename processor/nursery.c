@@ -30,9 +30,11 @@
 /* Longest that we wait for an answer: a nursery that is stopped must not stop us. */
 #define ANSWER_MAX_S 2
 
-/* What is asked for. The paths of a stage follow, source and dest of each bind, with their NULs. */
+/* What is asked for. The paths of a stage follow, source and dest of each bind, with their NULs. To
+ * clear one is not answered. */
 #define ASK_RUNNER 'r'
 #define ASK_STAGE 's'
+#define ASK_CLEAR 'c'
 #define ASK_MAX 32768
 
 int nursery_spawn(const char *argv0, const int *fds, int count, pid_t *pid)
@@ -97,6 +99,7 @@ enum rc nursery_open(struct nursery *n, struct err *err)
 		const struct timeval most = {.tv_sec = ANSWER_MAX_S};
 
 		setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+		setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
 		n->sock = pair[0];
 		return RC_OK;
 	}
@@ -138,6 +141,15 @@ enum rc nursery_fork(struct nursery *n, const int *fds, size_t count, pid_t *pid
 		return rc;
 	errno = -*pid;
 	return err_sys(err, "the nursery cannot fork");
+}
+
+enum rc nursery_clear(struct nursery *n, int ns, struct err *err)
+{
+	const char letter = ASK_CLEAR;
+
+	if (n->sock < 0)
+		return err_set(err, RC_SYS, "there is no nursery");
+	return pass_send(n->sock, &letter, 1, &ns, 1, err);
 }
 
 enum rc nursery_stage(
@@ -222,9 +234,13 @@ int nursery_main(void)
 	json_object_seed(0);
 	/* The end of the socket is the end of the supervisor. */
 	while ((size = pass_receive(CONTROL, letter, sizeof letter, fds, &n)) > 0) {
-		pid_t answer;
+		pid_t answer = 0;
+		struct err err;
 
-		if (*letter == ASK_STAGE)
+		/* One that cannot be cleared lies below the next; it goes with the runner. */
+		if (*letter == ASK_CLEAR && n == 1)
+			stage_clear(home, fds[0], &err);
+		else if (*letter == ASK_STAGE)
 			answer = n == 1 ? set_stage(letter + 1, (size_t)size - 1, home, fds[0])
 					: -EINVAL;
 		else
@@ -236,7 +252,8 @@ int nursery_main(void)
 			answer = -errno;
 		for (size_t i = 0; i < n; i++)
 			close(fds[i]);
-		if (send(CONTROL, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer)
+		if (*letter != ASK_CLEAR &&
+		    send(CONTROL, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer)
 			break;
 	}
 	return 0;

@@ -32,8 +32,12 @@ void nursery_close(struct nursery *n);
 /* Fork a runner that has these descriptors as 3, 4, 5, … RC_SYS. */
 enum rc nursery_fork(struct nursery *n, const int *fds, size_t count, pid_t *pid, struct err *err);
 
-/* Set the stage for these binds anew in the mount namespace that a runner once staged itself. Their
- * sources are not changed: stage_name tells where they are. RC_SYS, RC_LIMIT: it is not set. */
+/* Clear the stage in the mount namespace that a runner once staged itself: a job is over. Does not
+ * wait until it is done: the kernel takes its time to take mounts down. RC_SYS: it was not asked.
+ */
+enum rc nursery_clear(struct nursery *n, int ns, struct err *err);
+/* Set it for these binds, after it was cleared. Their sources are not changed: stage_name tells
+ * where they are. RC_SYS, RC_LIMIT: it is not set. */
 enum rc nursery_stage(
     struct nursery *n, int ns, const struct sandbox_bind *binds, size_t count, struct err *err);
 

@@ -217,6 +217,29 @@ enum rc stage_build(
 	return rc;
 }
 
+/* Whoever is not where it thinks must not do anything any more. Keeps errno. */
+static void go_home(int home)
+{
+	int error = errno;
+
+	if (setns(home, CLONE_NEWNS) < 0)
+		_exit(71);
+	errno = error;
+}
+
+enum rc stage_clear(int home, int ns, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	if (setns(ns, CLONE_NEWNS) < 0)
+		return err_sys(err, "cannot enter a mount namespace");
+	/* All that hangs on the stage goes with it. */
+	if (umount2("/tmp", MNT_DETACH) < 0)
+		rc = err_sys(err, "cannot clear a stage");
+	go_home(home);
+	return rc;
+}
+
 enum rc stage_rebuild(
     int home, int ns, struct sandbox_bind *binds, size_t n, struct arena *a, struct err *err)
 {
@@ -227,15 +250,8 @@ enum rc stage_rebuild(
 	if (!rc && setns(ns, CLONE_NEWNS) < 0)
 		rc = err_sys(err, "cannot enter a mount namespace");
 	else if (!rc) {
-		/* All that hung on the old stage goes with it. */
-		rc = umount2("/tmp", MNT_DETACH) < 0 ? err_sys(err, "cannot clear a stage")
-						     : furnish(binds, fds, n, a, err);
-		int error = errno;
-
-		/* Whoever is not where it thinks must not do anything any more. */
-		if (setns(home, CLONE_NEWNS) < 0)
-			_exit(71);
-		errno = error;
+		rc = furnish(binds, fds, n, a, err);
+		go_home(home);
 	}
 	close_all(fds, opened);
 	return rc;

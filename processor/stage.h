@@ -30,9 +30,11 @@ enum rc stage_build(
 /* The same sources, of what is on the stage already or will be. */
 void stage_name(struct sandbox_bind *binds, size_t n, struct arena *a);
 
-/* Set the stage anew, for other binds, in the namespace `ns` that stage_build made; `home` is our
- * own, where the sources are. For a process of one thread, whose directories become the roots of
- * these namespaces. RC_SYS with errno; it does not return when it cannot get home. */
+/* Clear the stage in the namespace `ns` that stage_build made, and set it again for other binds;
+ * `home` is our own, where the sources are. For a process of one thread, whose directories become
+ * the roots of these namespaces. RC_SYS with errno; they do not return when they cannot get home.
+ */
+enum rc stage_clear(int home, int ns, struct err *err);
 enum rc stage_rebuild(
     int home, int ns, struct sandbox_bind *binds, size_t n, struct arena *a, struct err *err);
 

@@ -74,7 +74,35 @@ sub serves_again {
 	is($status{CapEff}, '0' x 16, 'and without others');
 	my %open = map { readlink($_) // '' => 1 } glob "/proc/$number/fd/*";
 	ok(!(grep { m{^/(?!dev/null|sys/fs/cgroup/)} && !m{/processor\.log$} } keys %open), 'it holds no file of a job') or diag explain \%open;
+	# A runner that was not started by root sees the mounts of its processor.
+	unlike($p->_read("/proc/$number/mountinfo"), qr{ /sys}, 'it sees few mounts of the host') if !@user;
+	ok(!-e "/proc/$number/root/tmp/job", 'and no file of the last job') if !@user;
+	spawners($p, $pid, $number);
 	kill_and_end($p, $pid, $number);
+	return;
+}
+
+# The process that makes the commands of a runner.
+sub spawner {
+	my ($p, $runner) = @_;
+	return grep { ($p->_read("/proc/$_/comm") // '') =~ /^dropmill-spawn/ } children($runner);
+}
+
+sub spawners {
+	my ($p, $pid, $runner) = @_;
+	my @first = spawner($p, $runner);
+	is(scalar @first, 1, 'it keeps one process');
+	my %status = ($p->_read("/proc/$first[0]/status") // '') =~ /^(\w+):\s*(.*)$/mg;
+	unlike($status{Uid}, qr/\b0\b/, 'which is not root either');
+	is_deeply([ grep { !m{^(?:/dev/null|socket:|.*/processor\.log)} } map { readlink // () } glob "/proc/$first[0]/fd/*" ],
+		[], 'and holds nothing');
+	kill 'KILL', $first[0];
+	my $job = $p->finished($p->submit('says', "$p->{top}/one.txt"));
+	is("$job->{status} $job->{attempt}", 'completed 1', 'a job whose spawner was killed before it came');
+	is((waiting($p, $pid) =~ /^(\d+)/)[0], $runner, 'has the same runner');
+	my @second = spawner($p, $runner);
+	is(scalar @second, 1, 'with another spawner');
+	isnt("@second", "@first", 'a new one');
 	return;
 }
 
@@ -118,6 +146,40 @@ sub one_of_its_own {
 	return;
 }
 
+# Jobs of one runner share its group.
+sub memory {
+	my ($name, @user) = @_;
+	my $p = Dropmill::Processor->new(@user, config => { workers => 1 });
+	$p->type('quiet', 'exit 3');
+	$p->type('other', 'exit 0', memory => '65M');
+	$p->type('holds', q{perl -e '$x = "x" x (48 << 20); $x .= "y"'}, memory => '256M');
+	$p->type('holds-nothing', 'exit 0', memory => '256M');
+	$p->type('survives', q{perl -e '$x = "x" x (1 << 30)'; exit 0}, memory => '64M');
+	$p->type('after', 'exit 1', memory => '64M');
+	my $pid = $p->start(env => { DROPMILL_DEBUG => 1 });
+	my $cgroup = $p->log =~ /limits=cgroup/;
+	my $served = sub { scalar(() = $p->log =~ /serves again/g) };
+
+	my $holds = $p->finished($p->submit('holds'));
+	my $nothing = $p->finished($p->submit('holds-nothing'));
+	is($served->(), 1, 'two jobs of one limit: one runner');
+	cmp_ok($holds->{peak_bytes}, '>', 48 << 20, 'what the first used is told');
+	cmp_ok($nothing->{peak_bytes}, '<', 32 << 20, 'and not as used by the second');
+	$p->finished($p->submit('other'));
+	is($served->(), 1, 'another limit: another runner');
+	SKIP: {
+		skip 'no control group here', 3 if !$cgroup;
+		my $survives = $p->finished($p->submit('survives'));
+		is($survives->{status}, 'completed', 'a command may survive that the kernel kills a part of it');
+		my $after = $p->finished($p->submit('after'));
+		is($after->{error}, 'the command ended with exit code 1', 'the next of its kind is not blamed for that');
+		is($served->(), 1, 'for it has a runner of its own');
+	}
+	$p->kill_it(TERM => $pid);
+	return;
+}
+
+Dropmill::Processor->by_root_and_others(\&memory);
 Dropmill::Processor->by_root_and_others(\&serves_again);
 Dropmill::Processor->by_root_and_others(\&one_of_its_own);
 done_testing;

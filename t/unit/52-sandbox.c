@@ -186,6 +186,48 @@ static void a_lock_tells_the_living(void **state)
 	assert_int_equal(owner, 0);
 }
 
+static void a_directory_is_taken_over(void **state)
+{
+	char uuid[UUID_SIZE], from[WORKDIR_NAME_SIZE], to[WORKDIR_NAME_SIZE], text[64] = "";
+	int dir, lock, next = -1, budget = 100;
+	struct stat before, after;
+	int64_t owner;
+	struct err err;
+
+	(void)state;
+	workdir_name(uuid_new(uuid), 1, from);
+	workdir_name(uuid_new(uuid), 1, to);
+	assert_int_equal(workdir_make(root, from, 7, (uid_t)-1, 0, &dir, &lock, &err), RC_OK);
+	assert_true(write(lock, "pidns 1 2\n", 10) == 10);
+	/* its runner holds the lock */
+	assert_int_equal(
+	    workdir_take_over(root, from, dir, to, 7, (uid_t)-1, 0, &next, &err), RC_BUSY);
+	assert_int_equal(next, -1);
+	close(lock);
+	/* a file is left */
+	assert_int_equal(mkdirat(dir, "out/left", 0700), 0);
+	assert_int_equal(
+	    workdir_take_over(root, from, dir, to, 7, (uid_t)-1, 0, &next, &err), RC_BUSY);
+	assert_int_equal(unlinkat(dir, "out/left", AT_REMOVEDIR), 0);
+	assert_int_equal(fchmodat(dir, "out", 0, 0), 0);
+	assert_int_equal(fstat(dir, &before), 0);
+	assert_int_equal(
+	    workdir_take_over(root, from, dir, to, 7, (uid_t)-1, 0, &next, &err), RC_OK);
+	assert_int_equal(faccessat(root, from, F_OK, 0), -1);
+	assert_int_equal(fstatat(root, to, &after, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(before.st_ino == after.st_ino);
+	assert_int_equal(fstatat(dir, "out", &after, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(after.st_mode & 07777, 0700);
+	assert_true(pread(next, text, sizeof text - 1, 0) > 0);
+	assert_string_equal(text, "worker 7\n");
+	assert_true(workdir_alive(root, to, &owner));
+	close(next);
+	assert_false(workdir_alive(root, to, &owner));
+	assert_int_equal(owner, 7);
+	close(dir);
+	assert_true(workdir_remove(root, to, &budget));
+}
+
 /* A pid namespace with one process, which lives until the pipe is closed; its pid out here. */
 static pid_t namespace_of_one(const int until[static 2])
 {
@@ -314,6 +356,7 @@ int main(void)
 	    cmocka_unit_test(the_command_comes_last_and_whole),
 	    cmocka_unit_test(the_network_is_shared_only_when_asked_for),
 	    cmocka_unit_test(the_filter_is_a_program),
+	    cmocka_unit_test(a_directory_is_taken_over),
 	    cmocka_unit_test(a_lock_tells_the_living),
 	    cmocka_unit_test(a_namespace_that_lives_counts),
 	    cmocka_unit_test(removal_is_thorough_and_bounded),

@@ -210,6 +210,12 @@ sub runners {
 	return grep { ($self->_read("/proc/$_/comm") // '') eq "dropmill-runner\n" } children($pid);
 }
 
+# Processes of the job of a runner: its children, but for the one that makes them.
+sub commands {
+	my ($self, $runner) = @_;
+	return grep { ($self->_read("/proc/$_/comm") // '') !~ /^dropmill-spawn/ } children($runner);
+}
+
 # Names in the work directory that belong to attempts.
 sub leftovers {
 	my ($self) = @_;
