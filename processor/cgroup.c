@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 #include "core/str.h"
 
-/* Groups of ours are named so, whatever the job. */
+/* Groups of ours are named so, then comes the pid of their processor. */
 #define PREFIX "dropmill-job-"
 
 static bool write_text(const char *dir, const char *name, const char *text)
@@ -203,7 +204,7 @@ enum rc cgroup_make(const struct cgroups *cg, const char *name, int64_t memory_b
 	*out = '\0';
 	if (cg->kind == CGROUP_NONE || memory_bytes <= 0)
 		return RC_OK;
-	if (!str_fmt(out, size, "%s/" PREFIX "%s", cg->base, name))
+	if (!str_fmt(out, size, "%s/" PREFIX "%d-%s", cg->base, (int)getpid(), name))
 		return err_set(err, RC_LIMIT, "name of cgroup is too long");
 	if (mkdir(out, 0755) < 0 && errno != EEXIST) {
 		*out = '\0';
@@ -255,6 +256,14 @@ void cgroup_remove(const char *path)
 	}
 }
 
+/* Whether the processor that made a group of this name has gone. */
+static bool ownerless(const char *name)
+{
+	int pid = atoi(name + strlen(PREFIX));
+
+	return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
 void cgroup_sweep(const struct cgroups *cg)
 {
 	DIR *dir = cg->kind == CGROUP_NONE ? NULL : opendir(cg->base);
@@ -262,12 +271,13 @@ void cgroup_sweep(const struct cgroups *cg)
 	for (struct dirent *e; dir && (e = readdir(dir));) {
 		char path[600];
 
-		/* rmdir fails on a group with processes, which is just right. A group that was made
-		 * a moment ago and is still empty belongs to an attempt that is starting. */
+		/* rmdir fails on a group with processes, which is just right. A group of a living
+		 * processor that was made a moment ago and is still empty belongs to an attempt
+		 * that is starting. */
 		struct stat st;
 		if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) != 0 ||
 		    !str_fmt(path, sizeof path, "%s/%s", cg->base, e->d_name) ||
-		    stat(path, &st) < 0 || time(NULL) - st.st_mtime < 60)
+		    stat(path, &st) < 0 || (!ownerless(e->d_name) && time(NULL) - st.st_mtime < 60))
 			continue;
 		rmdir(path);
 	}

@@ -46,8 +46,8 @@ struct child_limit {
 size_t child_limits(
     const struct message_spec *spec, struct child_limit out[static CHILD_LIMITS_MAX]);
 
-/* Start it. RC_SYS: no process was made. What fails in the new process itself is the last line on
- * its stderr, and its exit status is not 0 (processor/spawner.h). */
+/* Start it. RC_SYS: no process was made. RC_DONE: nobody knows. What fails in the new process
+ * itself is the last line on its stderr, and its exit status is not 0 (processor/spawner.h). */
 enum rc child_start(
     const struct child_plan *plan, struct arena *a, struct child *child, struct err *err);
 

@@ -4,6 +4,7 @@
 #include "processor/hands.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,18 +14,24 @@
 
 #define IDLE_MS 2000
 #define LIFE_MS 60000
+/* Longest that one may take to end by itself. */
+#define END_MS 100
 
 void hand_end(struct hand *hand)
 {
+	struct pollfd gone = {hand->pidfd, POLLIN, 0};
+
+	/* It ends with its berth, and its spawner before it, so that the group is empty then. */
+	if (hand->berth >= 0)
+		close(hand->berth);
 	if (hand->pid > 0) {
-		kill(hand->pid, SIGKILL);
+		if (hand->berth < 0 || hand->pidfd < 0 || poll(&gone, 1, END_MS) <= 0)
+			kill(hand->pid, SIGKILL);
 		while (waitpid(hand->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
 	if (hand->pidfd >= 0)
 		close(hand->pidfd);
-	if (hand->berth >= 0)
-		close(hand->berth);
 	if (hand->ns >= 0)
 		close(hand->ns);
 	cgroup_remove(hand->cgroup);

@@ -416,6 +416,12 @@ static int serve(struct run *r)
 		run_report(r, &spawner);
 		return 0;
 	}
+	if (rc == RC_DONE) {
+		/* As if we had been killed: what there may be of it goes with us. */
+		log_warn("%s job=%s", err.text, r->brief.spec.job);
+		run_kill(r);
+		return 70;
+	}
 	if (rc) {
 		if (r->child.pid > 0)
 			run_kill(r);

@@ -296,19 +296,16 @@ static enum rc write_request(const struct spawn *spawn, int *fd, struct err *err
 	return rc;
 }
 
-/* RC_DONE: the spawner is gone. */
-static enum rc ask(const struct spawner *s, const int *fds, size_t n, pid_t *pid, struct err *err)
+static enum rc answer_of(const struct spawner *s, pid_t *pid, struct err *err)
 {
 	struct answer answer;
 	ssize_t got;
 
-	if (pass_send(s->sock, "c", 1, fds, n, err))
-		return RC_DONE;
 	do
 		got = recv(s->sock, &answer, sizeof answer, 0);
 	while (got < 0 && errno == EINTR);
 	if (got != sizeof answer)
-		return RC_DONE;
+		return err_set(err, RC_DONE, "the spawner of commands died");
 	*pid = answer.pid;
 	return *pid > 0 ? RC_OK : err_set(err, RC_SYS, "%s", answer.fault);
 }
@@ -323,17 +320,15 @@ enum rc spawner_make(struct spawner *s, const struct spawn *spawn, pid_t *pid, s
 		return err_set(err, RC_LIMIT, "too many descriptors");
 	memcpy(fds + 1, spawn->fds, spawn->fd_count * sizeof *fds);
 	rc = write_request(spawn, &fds[0], err);
-	if (!rc)
-		rc = s->sock < 0 ? RC_DONE : ask(s, fds, spawn->fd_count + 1, pid, err);
-	/* There was none, or it died while it waited. */
-	if (rc == RC_DONE) {
+	if (!rc && (s->sock < 0 || pass_send(s->sock, "c", 1, fds, spawn->fd_count + 1, err))) {
+		/* There was none, or it died while it waited. */
 		spawner_close(s);
 		rc = open_one(s, spawn, err);
 		if (!rc)
-			rc = ask(s, fds, spawn->fd_count + 1, pid, err);
-		if (rc == RC_DONE)
-			rc = err_set(err, RC_SYS, "the spawner of commands died");
+			rc = pass_send(s->sock, "c", 1, fds, spawn->fd_count + 1, err);
 	}
+	if (!rc)
+		rc = answer_of(s, pid, err);
 	if (fds[0] >= 0)
 		close(fds[0]);
 	return rc;

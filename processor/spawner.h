@@ -39,7 +39,8 @@ struct spawn {
 
 /* Make it, by the spawner there is or by a new one. When this returns it has executed, or failed:
  * then the reason is the last line on its stderr, it ends with 126 or 127, and only a wait for its
- * pid with __WALL finds it. RC_SYS: no process was made. */
+ * pid with __WALL finds it. RC_SYS: no process was made. RC_DONE: the spawner died meanwhile,
+ * nobody knows. */
 enum rc spawner_make(struct spawner *s, const struct spawn *spawn, pid_t *pid, struct err *err);
 
 /* Whether it is there. */

@@ -191,7 +191,7 @@ sub host {
 	$h{neighbour} = $p->job($t->{neighbour_job})->{status};
 	$h{keys} = () = $read->('/proc/keys') =~ /dropmill-probe/g;
 	$h{tag} = join ' ', grep { $_ != $t->{victim} } with_text($t->{tag});
-	$h{cgroups} = () = map { glob "$_/dropmill-job-*" } '/sys/fs/cgroup/memory';
+	$h{cgroups} = join ' ', grep { !m{/dropmill-job-} } glob '/sys/fs/cgroup/*/ /sys/fs/cgroup/*/*/';
 	return \%h;
 }
 

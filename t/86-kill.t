@@ -9,7 +9,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes qw(time sleep);
 use Dropmill::Load qw(body clients_start clients_wait jobs_all wait_settled store_files spool_files);
-use Dropmill::Process qw(alive children descendants identity wait_until);
+use Dropmill::Process qw(alive children descendants groups_of identity wait_until);
 use Dropmill::Stack;
 
 my ($uploads, $kills) = $ENV{DROPMILL_SOAK} ? (3000, 300) : (160, 24);
@@ -28,6 +28,7 @@ my %role = (
 	'nginx worker' => sub { my $n = $stack->part('nginx'); $n ? children($n) : () },
 );
 my %killed = map { $_ => 0 } keys %role;
+my %processors; # all there have been
 my $running = clients_start($stack, clients => 8, uploads => $uploads, retry => 1, size => 20000);
 my @roles = sort keys %role;
 my $done = 0;
@@ -35,6 +36,7 @@ my $end = time + ($ENV{DROPMILL_SOAK} ? 900 : 60);
 while ($done < $kills && time < $end) {
 	my $name = $roles[rand @roles];
 	my @pids;
+	$processors{$_} = 1 for grep { defined } $stack->part('processor');
 	sleep 0.02 + rand 0.3;
 	wait_until(0.5, sub { @pids = $role{$name}->() });
 	next if !@pids;
@@ -86,5 +88,8 @@ ok(wait_until(40 + $uploads / 8, sub { store_files($stack) == $expected }), 'the
 ok(wait_until(20, sub { !glob $stack->state . '/work/*' }), 'no work directory is left');
 my ($status, $text) = $stack->cli('check');
 is($status, 0, 'database and store agree') or diag $text;
+ok(wait_until(20, sub { !grep { !alive($_) && groups_of($_) } keys %processors }), 'no control group of those that died');
+$processors{$_} = 1 for grep { defined } $stack->part('processor');
 is_deeply([ $stack->stop ], [], 'no process is left');
+is_deeply([ map { groups_of($_) } keys %processors ], [], 'and no control group');
 done_testing;

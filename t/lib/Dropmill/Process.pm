@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use Exporter qw(import);
 use Time::HiRes qw(sleep time);
-our @EXPORT_OK = qw(alive children descendants identity wait_until with_text);
+our @EXPORT_OK = qw(alive children descendants groups_of identity wait_until with_text);
 
 # Fields of /proc/PID/stat after the name, which may hold anything: state, parent, group, session, …
 sub _stat {
@@ -41,6 +41,18 @@ sub children {
 		push @found, $pid if $f[1] == $parent && $f[0] !~ /[ZX]/;
 	}
 	return @found;
+}
+
+# Control groups that this processor made for jobs.
+sub groups_of {
+	my ($pid) = @_;
+	my %base;
+	open my $in, '<', '/proc/self/cgroup' or return;
+	while (<$in>) {
+		m{^\d+:memory:(.*)$} and $base{"/sys/fs/cgroup/memory$1"} = 1;
+		m{^0::(.*)$} and $base{"/sys/fs/cgroup$1"} = 1;
+	}
+	return map { glob "$_/dropmill-job-$pid-*" } keys %base;
 }
 
 # Identities of all processes below a pid.
