@@ -3,6 +3,7 @@
 package Dropmill::Process;
 use strict;
 use warnings;
+use File::Find qw(find);
 use Exporter qw(import);
 use Time::HiRes qw(sleep time);
 our @EXPORT_OK = qw(alive children descendants groups_of identity wait_until with_text);
@@ -43,16 +44,12 @@ sub children {
 	return @found;
 }
 
-# Control groups that this processor made for jobs.
+# Control groups that this processor made for jobs, wherever.
 sub groups_of {
 	my ($pid) = @_;
-	my %base;
-	open my $in, '<', '/proc/self/cgroup' or return;
-	while (<$in>) {
-		m{^\d+:memory:(.*)$} and $base{"/sys/fs/cgroup/memory$1"} = 1;
-		m{^0::(.*)$} and $base{"/sys/fs/cgroup$1"} = 1;
-	}
-	return map { glob "$_/dropmill-job-$pid-*" } keys %base;
+	my @found;
+	find({ no_chdir => 1, wanted => sub { push @found, $_ if m{/dropmill-job-$pid-} && -d } }, '/sys/fs/cgroup') if -d '/sys/fs/cgroup';
+	return @found;
 }
 
 # Identities of all processes below a pid.
