@@ -140,7 +140,10 @@ sub kill_and_end {
 	$p->kill_it(KILL => $pid);
 	ok(wait_until(5, sub { !alive($runner) }), 'it does not outlive a processor that is killed');
 	my $next = $p->start;
-	ok(wait_until(5, sub { !groups_of($pid) }), 'whose groups the next clears away');
+	SKIP: {
+		skip 'with version 2 they go with the unit', 1 if $p->log =~ /limits=cgroup v2/;
+		ok(wait_until(5, sub { !groups_of($pid) }), 'whose groups the next clears away');
+	}
 	$p->kill_it(TERM => $next);
 	return;
 }
