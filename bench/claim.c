@@ -86,7 +86,10 @@ static void our_turn(
 			.result = "done",
 			.cpu_ms = 1,
 			.peak_bytes = 1,
-			.log_bytes = 0},
+			.log_bytes = 0,
+			.org_id = ended->claims[i].job.org_id,
+			.project_id = ended->claims[i].job.project_id,
+			.job_type = ended->claims[i].job.job_type},
 		    &err));
 	check(claim_take(db, &ask, &begun->arena, &begun->claims, &begun->n, &err));
 	check(db_commit(db, &err));

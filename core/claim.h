@@ -83,6 +83,10 @@ struct claim_end {
 	size_t input_count;
 	const struct file *outputs; /* JOB_COMPLETE: in the store already */
 	size_t output_count;
+	/* What never changes of a job, of a caller who knows it (job_type NULL: who does not): then
+	 * it is read again only if it is not simply running. */
+	int64_t org_id, project_id;
+	const char *job_type;
 };
 /* Ends the attempt and gives the token back. On a job that was cancelled meanwhile only the token
  * is cleared (and the outputs are not recorded: RC_NOTFOUND tells the caller to remove them); if it

@@ -92,6 +92,7 @@ static void init(struct attempt *at, const struct host *h, const struct claim *c
 {
 	*at = (struct attempt){.job_id = c->job.id,
 	    .org_id = c->job.org_id,
+	    .project_id = c->job.project_id,
 	    .number = c->job.attempt,
 	    .retry_count = c->job.retry_count,
 	    .pid = -1,
@@ -408,6 +409,9 @@ static void decide(struct attempt *at)
 	ending_decide(&at->ending, &at->arena, &at->outcome);
 	at->outcome.inputs = at->inputs;
 	at->outcome.input_count = at->input_count;
+	at->outcome.org_id = at->org_id;
+	at->outcome.project_id = at->project_id;
+	at->outcome.job_type = at->job_type;
 }
 
 void attempt_take(struct attempt *at, struct host *h)

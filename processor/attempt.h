@@ -21,7 +21,7 @@
 
 struct attempt {
 	struct arena arena; /* all texts below */
-	int64_t job_id, org_id, number, retry_count;
+	int64_t job_id, org_id, project_id, number, retry_count;
 	char uuid[UUID_SIZE], token[TOKEN_SIZE], name[WORKDIR_NAME_SIZE];
 	const char *job_type;
 	struct ending ending;

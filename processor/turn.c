@@ -20,7 +20,7 @@
 #define EXIT_MS 5000
 #define DEAD_MAX 32
 /* Rows of one transaction, so that it stays short. */
-#define BATCH_MAX 64
+#define BATCH_MAX 128
 
 /* What one transaction carries. */
 struct batch {

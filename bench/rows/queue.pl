@@ -34,7 +34,7 @@ sub graphile {
 }
 
 # The most rows the processor puts into one transaction (BATCH_MAX of processor/turn.c).
-my $batch = 64;
+my $batch = 128;
 
 $row{claim} = sub {
 	my $n = $rounds < 5 ? 200_000 : 1_000_000;

@@ -92,11 +92,8 @@ static void step_create(void)
 static void claim(int64_t worker, size_t want)
 {
 	struct claim_slot slots[] = {{.job_type = "a"}, {.job_type = "b"}};
-	struct claim_ask ask = {.worker_id = worker,
-	    .slots = slots,
-	    .slot_count = 2,
-	    .want = want,
-	    .lease_ms = 60000};
+	struct claim_ask ask = {
+	    .worker_id = worker, .slots = slots, .slot_count = 2, .want = want, .lease_ms = 60000};
 	int64_t least = INT64_MAX;
 	struct claim *got;
 	size_t n, left = 0;
@@ -182,6 +179,12 @@ static void end_some(void)
 	if (t < 0)
 		return;
 	how.crashed = how.action == JOB_RELEASE && how.counts && draw(2);
+	/* by one who knows the job, also when it is no longer as it knew it */
+	if (k && draw(2)) {
+		how.org_id = scope_local.org_id;
+		how.project_id = scope_local.project_id;
+		how.job_type = k->type == 'a' ? "a" : "b";
+	}
 	if (!k || k->token != t) {
 		RC(RC_NOTFOUND,
 		    claim_end(db, token_job[t % TOKENS_MAX], tokens[t % TOKENS_MAX], &how, &err));
