@@ -134,7 +134,8 @@ await admin.click('#ask-no');
 is(await admin.locator('dd', { hasText: 'disabled' }).count(), 0, 'and can be left');
 await admin.click('button:text("Disable")');
 await admin.click('#ask-yes');
-await admin.waitForSelector('#done');
+// There is a #done already, of the token.
+await admin.waitForSelector('dd:text-is("disabled")');
 await viewer.goto(`${url}/?status=failed`);
 is(path(viewer), '/login?next=%2F%3Fstatus%3Dfailed', 'a disabled user is out');
 await admin.click('button:text("Enable")');
