@@ -126,12 +126,12 @@ static enum rc start(struct run *r, struct err *err)
 		rc = stage(r, err);
 	if (!rc)
 		rc = check_inputs(r, err);
+	if (!rc && *r->brief.spec.cgroup)
+		cgroup_begin(RUNNER_GROUP, &r->memory);
 	if (!rc)
 		rc = child_start(&plan, &r->arena, &r->child, err);
 	if (rc)
 		return rc;
-	if (*r->brief.spec.cgroup)
-		cgroup_begin(RUNNER_GROUP, &r->memory);
 	/* From here on nothing needs root. */
 	if (plan.drop && (rc = stage_drop(r->brief.spec.uid, r->brief.spec.gid, err)))
 		return rc;
