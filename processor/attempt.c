@@ -142,6 +142,7 @@ enum rc attempt_start(
 	const struct jobtype *type = order->type;
 	struct message_spec spec;
 	struct plan plan = {0};
+	bool share = false;
 	enum rc rc;
 
 	init(at, h, order->claim);
@@ -153,14 +154,13 @@ enum rc attempt_start(
 	if (!rc)
 		rc = plan_make(&plan, h, order, at->name, &at->arena, err);
 	if (!rc) {
-		bool share = may_share(at, h, &plan);
-
+		share = may_share(at, h, &plan);
 		rc = find_place(at, h, share, err);
+	}
+	if (!rc) {
 		plan_spec(&plan, h, order->claim, type, at->cgroup, &spec);
 		spec.again = share;
 		l.hand = share ? &at->hand : NULL;
-	}
-	if (!rc) {
 		l.spec = &spec;
 		l.argv = plan.argv;
 		l.env = plan.env;

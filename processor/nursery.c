@@ -240,10 +240,10 @@ int nursery_main(void)
 		/* One that cannot be cleared lies below the next; it goes with the runner. */
 		if (*letter == ASK_CLEAR && n == 1)
 			stage_clear(home, fds[0], &err);
-		else if (*letter == ASK_STAGE)
+		if (*letter == ASK_STAGE)
 			answer = n == 1 ? set_stage(letter + 1, (size_t)size - 1, home, fds[0])
 					: -EINVAL;
-		else
+		if (*letter == ASK_RUNNER)
 			answer = (pid_t)syscall(
 			    SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0, 0, 0, 0);
 		if (answer == 0 && *letter == ASK_RUNNER)

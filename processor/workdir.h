@@ -35,7 +35,7 @@ enum rc workdir_make(int root, const char *name, int64_t worker_id, uid_t uid, g
 /* The same, of the directory `from` of an attempt of ours that has ended, opened at dir: of it only
  * the two inodes stay that nobody but us could write. To make and remove files at a rate wears a
  * file system down: ext4 looks through all it lately removed for each it makes. RC_BUSY: something
- * is left in it, or its lock is not free yet; it is as it was. */
+ * is left in it, or its lock is not free yet; it is to be removed, as ever. */
 enum rc workdir_take_over(int root, const char *from, int dir, const char *name, int64_t worker_id,
     uid_t uid, gid_t gid, int *lock, struct err *err);
 

@@ -67,6 +67,25 @@ SKIP: {
 	};
 }
 
+SKIP: {
+	skip 'mounts need root', 1 if $> != 0;
+	subtest 'a mount below /etc' => sub {
+		my $top = File::Temp::tempdir('dm-mount-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+		open my $out, '>', "$top/hosts" or die $!;
+		print $out "192.0.2.1 one.example\n";
+		close $out;
+		chmod 0644, "$top/hosts";
+		# As in a container; t/56-again.t looks at what a runner does not see.
+		my $p = Dropmill::Processor->new(wrap => [ qw(unshare -m sh -c), "mount --bind $top/hosts /etc/hosts"
+			. ' && exec "$0" "$@"' ]);
+		$p->type('reads', 'cat /etc/hosts >"$2/x"', network => 'yes');
+		$p->start;
+		my $job = $p->finished($p->submit('reads'));
+		is($job->{status}, 'completed', 'a job runs') or diag $job->{error}, $p->log;
+		is($p->output($job, 'x'), "192.0.2.1 one.example\n", 'it sees what is mounted below /etc');
+	};
+}
+
 subtest 'what nobody came for is swept' => sub {
 	my $p = Dropmill::Processor->new(config => { sweep_age => '2s' });
 	$p->type('good', "echo x >\"\$2/x\"\necho a line\n");
